@@ -1,0 +1,104 @@
+"""Texts through Twilio: one pooled connection a process, posts without retries, and what each answer means.
+
+The resource layer of Twilio's SDK costs more than the rest of a send, so the hot path posts by itself, with the same
+request to the letter (a test compares them); look-ups and lists go through the SDK.
+"""
+
+import json
+from base64 import b64encode
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+import aiohttp
+from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # ships no types
+from twilio.rest import Client  # type: ignore[import-untyped]  # ships no types
+
+from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unknown
+from core.settings import Settings
+
+_CONNECT_S = 5.0
+_ANSWER_S = 35.0
+# Shorter than what servers and balancers keep: a connection that they close while we post leaves us not knowing.
+_KEEP_ALIVE_S = 12.0
+# Our clock and Twilio's may differ by this much.
+_SKEW = timedelta(seconds=5)
+_LATEST = 50
+
+
+class Twilio:
+    """The SMS channel. Make it inside the event loop that uses it."""
+
+    def __init__(self, settings: Settings) -> None:
+        sid = settings.twilio_account_sid
+        user = settings.twilio_api_key_sid or sid
+        secret = settings.twilio_api_key_secret if settings.twilio_api_key_sid else settings.twilio_auth_token
+        self._url = f"{settings.twilio_api_url.rstrip('/')}/2010-04-01/Accounts/{sid}/Messages.json"
+        self._callback = f"{settings.public_url.rstrip('/')}/twilio/status"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_ANSWER_S),
+            headers={
+                "Authorization": "Basic " + b64encode(f"{user}:{secret}".encode()).decode(),
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Accept": "application/json",
+            },
+            skip_auto_headers=("User-Agent",),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            raise_for_status=False,
+        )
+        self._sdk = Client(user, secret, account_sid=sid, http_client=TwilioHttpClient(timeout=_ANSWER_S))
+        self._sdk.api.base_url = settings.twilio_api_url.rstrip("/")
+
+    async def send(self, outgoing: Outgoing) -> Outcome:
+        """Post one message, once; whatever the network does is told as an outcome."""
+        try:
+            async with self._session.post(self._url, data=self.form(outgoing)) as response:
+                return _outcome(response.status, await response.read())
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return Refused(0, f"No connection to Twilio: {type(error).__name__}")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return Unknown(f"Twilio's answer was lost: {type(error).__name__}")
+
+    def form(self, outgoing: Outgoing) -> bytes:
+        """Return the form to post; the callback's address carries our id, so that a receipt finds its delivery."""
+        sender = "MessagingServiceSid" if outgoing.sender.startswith("MG") else "From"
+        callback = f"{self._callback}?delivery={outgoing.delivery_id}&attempt={outgoing.attempt}"
+        fields = {"To": outgoing.address, "StatusCallback": callback, sender: outgoing.sender, "Body": outgoing.body}
+        if outgoing.validity_s is not None:
+            fields["ValidityPeriod"] = str(outgoing.validity_s)
+        return urlencode(fields).encode()
+
+    def find(self, outgoing: Outgoing, *, since: datetime) -> Trace | None:
+        """Look for a message that may have left: the same recipient, text and sender, made since the claim.
+
+        It blocks. Twilio's filters know only days, so the rest is matched here.
+
+        Raises:
+            TwilioException: Twilio doesn't answer, or refuses.
+        """
+        messages = self._sdk.messages.list(
+            to=outgoing.address, date_sent_after=since - timedelta(days=1), limit=_LATEST
+        )
+        for message in messages:
+            is_new = message.date_created is not None and message.date_created >= since - _SKEW
+            if is_new and message.body == outgoing.body and message.direction != "inbound":
+                return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
+        return None
+
+    async def close(self) -> None:
+        """Close the pooled connections."""
+        await self._session.close()
+
+
+def _outcome(status: int, body: bytes) -> Outcome:
+    if status >= 500:
+        return Unknown(f"Twilio answered {status}.")
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return Unknown(f"Twilio answered {status} with something that isn't JSON.")
+    if not isinstance(answer, dict):
+        return Unknown(f"Twilio answered {status} with something that isn't an object.")
+    if status < 300:
+        return Accepted(answer["sid"]) if answer.get("sid") else Unknown("Twilio's answer has no sid.")
+    return Refused(int(answer.get("code") or status), str(answer.get("message") or status), status)

@@ -1,0 +1,87 @@
+"""The database: one engine a process, one transaction a request, tick or step; nobody else commits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event
+from sqlmodel import Session
+
+from core import settings
+
+_MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+_BUSY_TIMEOUT_MS = 30_000
+
+
+def connect(database_url: str) -> sa.Engine:
+    """Return an engine for `database_url`, set up so that concurrent writers lose nothing on either database."""
+    if database_url.startswith("sqlite"):
+        return _sqlite(database_url)
+    return sa.create_engine(database_url, pool_size=10, max_overflow=20, pool_pre_ping=True, pool_recycle=1800)
+
+
+def _sqlite(database_url: str) -> sa.Engine:
+    path = sa.make_url(database_url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(database_url, pool_size=10, max_overflow=20)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # so that BEGIN is ours
+    for pragma in (
+        f"busy_timeout = {_BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A deferred transaction that reads and then writes can lose another's update, or fail; an immediate one waits.
+    is_reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+
+@lru_cache(maxsize=1)
+def engine() -> sa.Engine:
+    """Return this process's engine."""
+    return connect(settings.current().database_url)
+
+
+@contextmanager
+def transaction(bind: sa.Engine | None = None) -> Iterator[Session]:
+    """Open a session whose work is saved whole at the end, or not at all."""
+    with Session(bind or engine(), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(bind: sa.Engine | None = None) -> Iterator[Session]:
+    """Open a session that only reads, and never waits for writers."""
+    reader = (bind or engine()).execution_options(reading=True)
+    with Session(reader, expire_on_commit=False) as session:
+        yield session
+
+
+def migrate(database_url: str) -> None:
+    """Bring the database at `database_url` to the newest schema; does nothing when it is there already."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    bind = connect(database_url)
+    try:
+        with bind.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        bind.dispose()

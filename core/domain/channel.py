@@ -1,0 +1,63 @@
+"""The port through which messages leave: what is asked of a channel and what it may answer."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message about to leave, claimed for this attempt.
+
+    `validity_s` bounds how long the provider may keep it in its own queue, in seconds.
+    """
+
+    delivery_id: int
+    attempt: int
+    sender: str
+    address: str
+    body: str
+    segments: int = 1
+    validity_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has taken it under `sid`; what became of it is told later by receipts."""
+
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It is known not to have left. `code` is the provider's (0: none, e.g. no connection)."""
+
+    code: int
+    message: str
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have left: settle it, never blindly send it again."""
+
+    reason: str
+
+
+Outcome = Accepted | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the provider knows of a message that we lost sight of."""
+
+    sid: str
+    status: str
+    error_code: int
+
+
+class Channel(Protocol):
+    """A door to a provider; `send` never raises for what the provider or the network does."""
+
+    async def send(self, outgoing: Outgoing) -> Outcome: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,87 @@
+"""What has happened, in the past tense: saved with the state it tells of, and told to others by the relay."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened; `name` is its word everywhere, the fields are its payload."""
+
+    name: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BlastEvent(Event):
+    """Something that happened to a blast, by a member of staff or (None) by the clock."""
+
+    blast_id: UUID
+    by: UUID | None = None
+    note: str | None = None
+
+
+class BlastSubmitted(BlastEvent):
+    """A draft was sent to review."""
+
+    name = "blast.submitted"
+
+
+class BlastApproved(BlastEvent):
+    """Enough approvers agreed; it starts when its time has come."""
+
+    name = "blast.approved"
+
+
+class ChangesRequested(BlastEvent):
+    """An approver sent it back to its author, with a note."""
+
+    name = "blast.changes_requested"
+
+
+class BlastChanged(BlastEvent):
+    """Its state moved in a way that only its card needs to show (paused, resumed, undone, one more approval)."""
+
+    name = "blast.changed"
+
+
+class BlastStarted(BlastEvent):
+    """Its recipients were planned and the first messages may leave."""
+
+    name = "blast.started"
+
+
+class BlastFinished(BlastEvent):
+    """Every recipient has been dealt with."""
+
+    name = "blast.finished"
+
+
+class BlastExpired(BlastEvent):
+    """It was found too late to be sent; its author is told."""
+
+    name = "blast.expired"
+
+
+class BlastCancelled(BlastEvent):
+    """Somebody stopped it for good."""
+
+    name = "blast.cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived(Event):
+    """A member wrote in their own words; staff see it in the conversation's thread."""
+
+    name: ClassVar[str] = "message.received"
+    inbound_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationChanged(Event):
+    """A conversation was claimed, answered, noted, closed or reopened."""
+
+    name: ClassVar[str] = "conversation.changed"
+    conversation_id: UUID
+    by: UUID | None = None
+    note: str | None = None

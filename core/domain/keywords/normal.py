@@ -1,0 +1,103 @@
+"""One plain form of a text, so that a smart quote, a wide letter or an emoji never hides a STOP."""
+
+import re
+import unicodedata
+from itertools import groupby
+
+# Twilio cuts inbound texts at 1,600 characters; what follows 4,000 is a quoted e-mail, not a request.
+READ_AT_MOST = 4_000
+BREAK = "."
+
+_APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´′＇"))
+_SPOKEN = {
+    "😂": " lol ",
+    "🤣": " lol ",
+    "😆": " lol ",
+    "🛑": " 🛑 ",
+    "🚫": " 🛑 ",
+    "đ": "d",
+    "ı": "i",
+    "ø": "o",
+    "ł": "l",
+}
+_SPEAK = str.maketrans(_SPOKEN)
+_BREAKS = frozenset('.,!?;:…\n\r()[]{}"“”«»„|/。，、！？；：؟،؛।—–')
+_INVISIBLE = frozenset({"Cf", "Mn", "Me", "Cs"})
+_QUOTES = '"“”«»„'
+_REACTION = re.compile(
+    r"^\W{0,9}(?:liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|reacted|removed an?|"
+    r"le gusto|le encanto|no le gusto|se rio|a aime|a adore|hat|to)\b[^\"“«„]{0,40}[\"“«„]"
+)
+_ORIGINAL = re.compile(r"(?:original message|wrote:|escribio:|ecrit ?:|schrieb.{0,60}:|escreveu:)\W*$")
+
+
+def plain(text: str) -> str:
+    """Fold width and case and drop what can't be seen, but keep accents: `hủy` isn't the name `Huy`."""
+    wide = unicodedata.normalize("NFKC", text[:READ_AT_MOST]).translate(_APOSTROPHES)
+    seen = (" " if _is_control(each) else each for each in wide if unicodedata.category(each) != "Cf")
+    return unicodedata.normalize("NFC", "".join(seen)[:READ_AT_MOST].casefold())
+
+
+def folded(text: str) -> str:
+    """Fold the accents too: people on plain keyboards write `no mas`."""
+    apart = unicodedata.normalize("NFKD", plain(text))
+    bare = "".join(each for each in apart if unicodedata.category(each) not in _INVISIBLE)
+    return unicodedata.normalize("NFC", bare)
+
+
+def tokens(text: str) -> list[str]:
+    """Split into words and BREAKs; scripts without spaces (Chinese, Japanese, Korean, Thai) go sign by sign."""
+    written: list[str] = []
+    for each in _own_words(folded(text)).translate(_SPEAK):
+        written.append(f" {BREAK} " if each in _BREAKS else _spell(each))
+    return _without_idle_breaks("".join(written).split())
+
+
+def plain_words(text: str) -> str:
+    """Join the words of a text with their accents, for keywords that would be a name or another word without."""
+    return " ".join("".join(each if each.isalnum() or _is_mark(each) else " " for each in plain(text)).split())
+
+
+def _spell(each: str) -> str:
+    if _stands_alone(each):
+        return f" {each} "
+    return each if each.isalnum() or _is_mark(each) else " "
+
+
+def _is_control(each: str) -> bool:
+    return unicodedata.category(each) == "Cc" and each not in "\n\r"
+
+
+def _is_mark(each: str) -> bool:
+    return unicodedata.category(each) in {"Mn", "Mc"}
+
+
+def _stands_alone(each: str) -> bool:
+    return (
+        each == "🛑"
+        or "\u3040" <= each <= "\u30ff"
+        or "\u3400" <= each <= "\u9fff"
+        or "\uac00" <= each <= "\ud7a3"
+        or "\u0e00" <= each <= "\u0e7f"
+    )
+
+
+def _own_words(text: str) -> str:
+    """Drop what is quoted from us: phones send `Liked “… Reply STOP to end”`, mail programs the whole original."""
+    if _REACTION.match(text):
+        marks = [at for at, each in enumerate(text) if each in _QUOTES]
+        text = text[: marks[0]] + " " + (text[marks[-1] + 1 :] if len(marks) > 1 else "")
+    kept: list[str] = []
+    for line in text.splitlines():
+        if kept and _ORIGINAL.search(line[-120:]):
+            break
+        if not line.startswith(">"):
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _without_idle_breaks(words: list[str]) -> list[str]:
+    once = [word for word, run in groupby(words) for word in ([word] if word == BREAK else run)]
+    first = 1 if once[:1] == [BREAK] else 0
+    last = len(once) - 1 if once[first:] and once[-1] == BREAK else len(once)
+    return once[first:last]

@@ -1,0 +1,119 @@
+"""The languages that we read, one JSON file each, put together once when the program starts."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.domain.keywords.grammar import Phrase, Phrases, phrase
+from core.domain.keywords.normal import BREAK, plain_words, tokens
+from core.domain.keywords.spelling import Spelling
+
+Language = Mapping[str, Any]  # A language's JSON file; its shape is shown in languages/en.json.
+_FOLDER = Path(__file__).parent / "languages"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Everything that the languages say, by purpose.
+
+    `words[kind, strength]` are whole messages. A *strong* word is certain even among noise (`stop it now`), a *plain* one
+    when alone, a *likely* one never: it may be a name or an answer. `accented` are plain words only with their accents.
+    """
+
+    words: Mapping[tuple[str, str], frozenset[str]]
+    accented: Mapping[str, frozenset[str]]
+    polite: frozenset[str]
+    noise: frozenset[str]
+    laughter: frozenset[str]
+    topics: Mapping[str, str]
+    topic_frame: frozenset[str]
+    asks: Mapping[str, Phrases]
+    firm: Mapping[str, Phrases]
+    hints: Phrases
+    guards: Phrases
+    spelling: Spelling
+
+
+def load() -> Tables:
+    """Read all languages."""
+    languages = [json.loads(path.read_text("utf-8")) for path in sorted(_FOLDER.glob("*.json"))]
+    spelling = _spelling(languages)
+    words, accented = _words(languages, spelling)
+    return Tables(
+        words=words,
+        accented=accented,
+        polite=_fillers(languages, "polite"),
+        noise=_fillers(languages, "polite", "noise", "laughter"),
+        laughter=_fillers(languages, "laughter"),
+        topics=_topics(languages, spelling),
+        topic_frame=_fillers(languages, "topic_frame"),
+        asks={kind: _phrases(languages, f"{kind}_phrases") for kind in ("opt_out", "opt_in")},
+        firm={kind: _phrases(languages, f"{kind}_firm") for kind in ("opt_out", "opt_in")},
+        hints=_phrases(languages, "hints"),
+        guards=_phrases(languages, "guards"),
+        spelling=spelling,
+    )
+
+
+def as_key(words: Sequence[str]) -> str:
+    """Write words as a key of the tables: no breaks, nothing twice in a row (`stop stop stop`)."""
+    kept = [word for word in words if word != BREAK]
+    return " ".join(word for at, word in enumerate(kept) if at == 0 or word != kept[at - 1])
+
+
+def _words(
+    languages: Iterable[Language], spelling: Spelling
+) -> tuple[dict[tuple[str, str], frozenset[str]], dict[str, frozenset[str]]]:
+    """Sort whole-message keywords by kind and strength; `hủy!` counts only with its accents."""
+    plain: dict[tuple[str, str], set[str]] = defaultdict(set)
+    accented: dict[str, set[str]] = defaultdict(set)
+    for language in languages:
+        for kind, strengths in language["words"].items():
+            for strength, written in strengths.items():
+                accented[kind] |= {plain_words(word) for word in written if word.endswith("!")}
+                bare = (word for word in written if not word.endswith("!"))
+                plain[kind, strength] |= {as_key(spelling.correct(tokens(word))) for word in bare}
+    return (
+        {key: frozenset(each) for key, each in plain.items()},
+        {key: frozenset(each) for key, each in accented.items()},
+    )
+
+
+def _fillers(languages: Iterable[Language], *names: str) -> frozenset[str]:
+    written = (word for language in languages for name in names for word in language.get(name, ()))
+    return frozenset(token for word in written for token in tokens(word))
+
+
+def _topics(languages: Iterable[Language], spelling: Spelling) -> dict[str, str]:
+    return {
+        as_key(spelling.correct(tokens(word))): topic
+        for language in languages
+        for topic, words in language.get("topics", {}).items()
+        for word in words
+    }
+
+
+def _phrases(languages: Iterable[Language], purpose: str) -> Phrases:
+    return Phrases(each for language in languages for each in _of_language(language, purpose))
+
+
+def _of_language(language: Language, purpose: str) -> Iterable[Phrase]:
+    """Guards have no weight: they only cover words that mean something else."""
+    written = language.get(purpose, {})
+    weighed = written.items() if isinstance(written, dict) else [("0", written)]
+    for weight, phrases in weighed:
+        for each in phrases:
+            yield phrase(each, float(weight), language.get("classes", {}))
+
+
+def _spelling(languages: Sequence[Language]) -> Spelling:
+    rules = [language.get("spelling", {}) for language in languages]
+    return Spelling(
+        variants={slip: meant for rule in rules for meant, slips in rule.get("variants", {}).items() for slip in slips},
+        pairs={pair: word for rule in rules for pair, word in rule.get("pairs", {}).items()},
+        long=(word for rule in rules for word in rule.get("long", ())),
+        real=(word for rule in rules for word in rule.get("real", ())),
+    )

@@ -1,0 +1,1 @@
+"""Alembic's migrations: one set for PostgreSQL and SQLite."""

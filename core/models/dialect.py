@@ -1,0 +1,50 @@
+"""Where PostgreSQL and SQLite differ: everything else is the same SQL on both."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+
+def is_postgresql(session: Session) -> bool:
+    """Tell which of the two this session speaks to."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def insert(session: Session, table: Any) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that knows ON CONFLICT; both dialects spell it alike."""
+    return postgresql.insert(table) if is_postgresql(session) else sqlite.insert(table)
+
+
+def _stored_as(session: Session) -> Callable[[datetime], str]:
+    if is_postgresql(session):
+        return datetime.isoformat
+    # SQLite compares instants as text, so they must look exactly as SQLAlchemy writes them.
+    return lambda value: value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def recordset(
+    session: Session,
+    name: str,
+    columns: Mapping[str, sa.types.TypeEngine[Any]],
+    rows: Sequence[Mapping[str, Any]],
+) -> sa.FromClause:
+    """Return `rows` as something to join with: one parameter however many rows, so that the statement is cached.
+
+    Values must be numbers, text, aware datetimes or None. `columns` names their SQL types.
+    """
+    document = json.dumps(rows, separators=(",", ":"), default=_stored_as(session))
+    if is_postgresql(session):
+        typed = [sa.column(key, kind) for key, kind in columns.items()]
+        # Cast, since a bare parameter's type is unknown to the server.
+        source = sa.cast(sa.bindparam(None, document, type_=sa.Text()), postgresql.JSON)
+        return sa.func.json_to_recordset(source).table_valued(*typed, name=name).render_derived(with_types=True)
+    each = sa.func.json_each(sa.bindparam(None, document, type_=sa.Text())).table_valued("value", name=f"{name}_each")
+    picked = [
+        sa.type_coerce(sa.func.json_extract(each.c.value, f"$.{key}"), kind).label(key) for key, kind in columns.items()
+    ]
+    return sa.select(*picked).select_from(each).subquery(name)

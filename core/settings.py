@@ -1,0 +1,170 @@
+"""Every setting, read once from the environment and `.env`; what is missing or unsafe is named at the start."""
+
+import os
+import re
+from datetime import timedelta
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.domain.hours import QuietHours
+from core.errors import Misconfigured, Rejected
+
+_ROOT = Path(__file__).resolve().parent.parent
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Settings(BaseSettings):
+    """The settings of all processes; the comment on each is what `.env.example` says of it."""
+
+    model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", hide_input_in_errors=True, frozen=True)
+
+    database_url: str = f"sqlite:///{_ROOT / 'var' / 'blast.db'}"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    public_url: str = ""
+    host: str = "127.0.0.1"
+    port: int | None = None
+    bot_port: int | None = None
+    webhooks_port: int | None = None
+    log_level: str = "INFO"
+
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = Field(default="", repr=False)
+    twilio_auth_token_secondary: str = Field(default="", repr=False)
+    twilio_api_key_sid: str = ""
+    twilio_api_key_secret: str = Field(default="", repr=False)
+    twilio_from_number: str = ""
+    twilio_messaging_service_sid: str = ""
+    twilio_api_url: str = "https://api.twilio.com"
+
+    slack_bot_token: str = Field(default="", repr=False)
+    slack_signing_secret: str = Field(default="", repr=False)
+    slack_app_token: str = Field(default="", repr=False)
+    slack_api_url: str = "https://slack.com/api/"
+    slack_team_id: str = ""
+    slack_approvals_channel: str = ""
+    slack_replies_channel: str = ""
+    slack_admins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    organization_name: str = "our organization"
+    default_region: str = "US"
+    message_max_length: int = Field(default=480, ge=1, le=1600)
+    price_per_segment: Decimal = Field(default=Decimal("0.0113"), ge=0)
+    price_currency: str = "USD"
+    second_approver_above: int = Field(default=10_000, ge=1)
+    undo_seconds: int = Field(default=30, ge=0)
+    scheduled_message_max_lag: int = Field(default=1440, ge=1)
+    quiet_hours: str = "09:00-20:00;sun=12:00-20:00"
+    sender_rate: float = Field(default=1.0, ge=0)
+    max_in_flight: int = Field(default=100, ge=1, le=1000)
+    max_per_recipient_per_hour: int = Field(default=10, ge=1)
+    max_attempts: int = Field(default=8, ge=1)
+    claim_lease_seconds: int = Field(default=90, ge=40)
+    retention_days: int = Field(default=30, ge=1)
+
+    @field_validator("slack_admins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part for part in re.split(r"[,\s]+", value) if part) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _driver(cls, value: str) -> str:
+        if value.startswith(("postgres://", "postgresql://")):
+            return "postgresql+psycopg://" + value.split("://", 1)[1]
+        if not value.startswith(("postgresql+psycopg://", "sqlite:///")):
+            raise ValueError("must start with postgresql:// or sqlite:///")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("public_url", "twilio_api_url", "slack_api_url")
+    @classmethod
+    def _https(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and not (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)):
+            raise ValueError("must be an https:// address (http:// only on this machine's loopback)")
+        if "_" in (url.hostname or ""):
+            raise ValueError("has a host with an underscore, which Twilio refuses")
+        return value
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _closed_by_slash(cls, value: str) -> str:
+        return value if value.endswith("/") else value + "/"
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        try:
+            QuietHours.parse(value)
+        except Rejected as refusal:
+            raise ValueError(refusal.sentence) from refusal
+        return value
+
+    @model_validator(mode="after")
+    def _no_oauth_by_accident(self) -> "Settings":
+        # Bolt turns OAuth installation on, silently, when it finds both of these in the environment.
+        if os.environ.get("SLACK_CLIENT_ID") and os.environ.get("SLACK_CLIENT_SECRET"):
+            raise ValueError("SLACK_CLIENT_ID and SLACK_CLIENT_SECRET would switch OAuth on: unset them")
+        return self
+
+    @property
+    def sender(self) -> str:
+        """The number or messaging service from which texts leave."""
+        return self.twilio_messaging_service_sid or self.twilio_from_number
+
+    @property
+    def max_lag(self) -> timedelta:
+        """How late a schedule may be found and still be sent."""
+        return timedelta(minutes=self.scheduled_message_max_lag)
+
+    @property
+    def claim_lease(self) -> timedelta:
+        """How long a claim holds before its outcome counts as unknown."""
+        return timedelta(seconds=self.claim_lease_seconds)
+
+    def port_for(self, own: int | None, *, otherwise: int) -> int:
+        """Return the port to listen on: the process's own setting, else PORT, else the usual one."""
+        return next(port for port in (own, self.port, otherwise) if port is not None)
+
+    def require(self, *names: str) -> None:
+        """Refuse to start while a setting is empty; `a|b` asks for one of two.
+
+        Raises:
+            Misconfigured: names every setting that is missing.
+        """
+        missing = [name for name in names if not any(getattr(self, part.lower()) for part in name.split("|"))]
+        if missing:
+            wanted = ", ".join(name.replace("|", " or ") for name in missing)
+            raise Misconfigured(f"Missing setting: {wanted}. Set it in the environment or in .env (see .env.example).")
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings; ENV_FILE names the file to read beside the environment (empty: none).
+
+    Raises:
+        Misconfigured: a value can't be taken; names each setting, never its value.
+    """
+    env_file = os.environ.get("ENV_FILE", str(_ROOT / ".env")) or None
+    try:
+        return Settings(_env_file=env_file, **overrides)
+    except ValidationError as errors:
+        lines = [f"{'.'.join(map(str, e['loc'])).upper() or 'Settings'}: {e['msg']}" for e in errors.errors()]
+        raise Misconfigured("; ".join(lines)) from None
+
+
+@lru_cache(maxsize=1)
+def current() -> Settings:
+    """Return this process's settings, read once."""
+    return load()

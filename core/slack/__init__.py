@@ -1,0 +1,1 @@
+"""How Blast looks in Slack, and how it speaks to it."""

@@ -1,0 +1,231 @@
+"""Members' own words and staff's answers: received, claimed, answered, noted, closed."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core import outbox
+from core.domain import message
+from core.domain.events import ConversationChanged, MessageReceived
+from core.domain.lifecycles import DeliveryStatus
+from core.errors import IllegalMove, Invalid, NotAllowed, NotFound
+from core.models import (
+    AuditEntry,
+    Contact,
+    Conversation,
+    ConversationStatus,
+    Delivery,
+    DeliveryKind,
+    Inbound,
+    Staff,
+    SuppressionCause,
+)
+from core.models.dialect import insert
+from core.usecases import sending, suppression
+
+CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
+_HAS_LEFT = (
+    DeliveryStatus.CLAIMED,
+    DeliveryStatus.UNKNOWN,
+    DeliveryStatus.ACCEPTED,
+    DeliveryStatus.SENT,
+    DeliveryStatus.DELIVERED,
+)
+_LONGEST_NOTE = 2000
+
+
+def receive(session: Session, inbound: Inbound, *, now: datetime) -> Conversation:
+    """Put a text into its sender's conversation, opened (again) if need be; staff are told."""
+    session.execute(
+        insert(session, Conversation)
+        .values(
+            id=uuid4(),
+            address=inbound.address,
+            sender=inbound.sender,
+            status=ConversationStatus.OPEN,
+            thread_channel="",
+            thread_ts="",
+            created_at=now,
+            last_inbound_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["address", "sender"])
+    )
+    conversation = _of(session, inbound)
+    if conversation is None:
+        raise LookupError("a conversation that was just made is gone")
+    conversation.contact_id = _contact(session, inbound.address)
+    conversation.blast_id = _answered_blast(session, inbound.address) or conversation.blast_id
+    conversation.status = ConversationStatus.OPEN
+    conversation.last_inbound_at = now
+    inbound.conversation_id = conversation.id
+    session.flush()
+    assert inbound.id is not None  # it was stored before
+    outbox.record(session, MessageReceived(inbound.id), now=now)
+    return conversation
+
+
+def tell(session: Session, inbound: Inbound, note: str, *, now: datetime) -> None:
+    """Tell the thread of a conversation, if there is one, what its member has done by a keyword."""
+    conversation = _of(session, inbound)
+    if conversation is not None:
+        inbound.conversation_id = conversation.id
+        outbox.record(session, ConversationChanged(conversation.id, note=note), now=now)
+
+
+def claim(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) -> Conversation:
+    """Take a conversation, so that two don't answer at once; it is free again after 15 minutes without a step.
+
+    Raises:
+        NotAllowed: somebody else has it.
+        IllegalMove: it is closed.
+    """
+    conversation = _take(session, conversation_id, by=by, now=now)
+    _record(session, conversation, "claim", by=by, note="", now=now)
+    return conversation
+
+
+def reply(
+    session: Session, conversation_id: UUID, body: str, *, by: Staff, now: datetime, longest: int = message.LONGEST
+) -> Delivery:
+    """Text back, and keep the conversation for a while; a closed one is opened again.
+
+    Raises:
+        Invalid: the text is empty, broken or longer than `longest` characters.
+        NotAllowed: somebody else has the conversation, or its member must not be texted.
+    """
+    message.require_sendable(body, limit=longest)
+    conversation = _take(session, conversation_id, by=by, now=now, opens=True)
+    if suppression.active(session, conversation.address):
+        raise NotAllowed("They must not be texted: they opted out, or their number is blocked. Nothing was sent.")
+    conversation.answered_at = now
+    delivery = sending.queue(
+        session,
+        kind=DeliveryKind.REPLY,
+        address=conversation.address,
+        sender=conversation.sender,
+        body=body,
+        conversation_id=conversation.id,
+        contact_id=conversation.contact_id,
+        staff_id=by.id,
+        now=now,
+    )
+    _record(session, conversation, "reply", by=by, note=f"Texted back:\n{body}", now=now)
+    return delivery
+
+
+def note(session: Session, conversation_id: UUID, text: str, *, by: Staff, now: datetime) -> Conversation:
+    """Write something down for staff; the member never sees it.
+
+    Raises:
+        Invalid: there is nothing to write down, or too much.
+    """
+    if not text.strip():
+        raise Invalid("The note is empty. Write what the others should know.")
+    if len(text) > _LONGEST_NOTE:
+        raise Invalid(f"The note is longer than {_LONGEST_NOTE:,} characters. Shorten it.")
+    conversation = _get(session, conversation_id)
+    if conversation.claimed_by == by.id:
+        conversation.claimed_at = now
+    _record(session, conversation, "note", by=by, note=f"Note, for staff only:\n{text.strip()}", now=now)
+    return conversation
+
+
+def close(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) -> Conversation:
+    """Say that nothing is left to answer; the member's next text opens it again.
+
+    Raises:
+        IllegalMove: it is closed already.
+    """
+    conversation = _get(session, conversation_id)
+    if conversation.status is ConversationStatus.CLOSED:
+        raise IllegalMove("This conversation is closed already. It opens again when they write.")
+    conversation.status = ConversationStatus.CLOSED
+    conversation.claimed_by = conversation.claimed_at = None
+    _record(session, conversation, "close", by=by, note="Closed. It opens again when they write.", now=now)
+    return conversation
+
+
+def opt_out(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) -> Conversation:
+    """Unsubscribe the member, as they asked in words of their own; confirms a likely opt-out."""
+    conversation = _get(session, conversation_id)
+    suppression.opt_out(session, conversation.address, source="staff", staff_id=by.id, now=now)
+    _record(session, conversation, "opt_out", by=by, note="Opted out: they get no more texts.", now=now)
+    return conversation
+
+
+def not_opt_out(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) -> Conversation:
+    """Say that a text which looked like an opt-out wasn't one: its sender can be texted again.
+
+    Raises:
+        IllegalMove: they aren't blocked on suspicion (any more).
+    """
+    conversation = _get(session, conversation_id)
+    if not suppression.lift_likely(session, conversation.address, by=str(by.id), now=now):
+        raise IllegalMove("There is nothing to undo: they aren't blocked, or they have said STOP themselves since.")
+    _record(session, conversation, "not_opt_out", by=by, note="Not an opt-out: they can be texted again.", now=now)
+    return conversation
+
+
+def is_claimed(conversation: Conversation, *, now: datetime) -> bool:
+    """Tell whether somebody has the conversation now."""
+    return conversation.claimed_at is not None and conversation.claimed_at > now - CLAIM_EXPIRES_AFTER
+
+
+def is_blocked(session: Session, conversation: Conversation) -> SuppressionCause | None:
+    """Return why the member can't be texted back, or None when they can."""
+    found = suppression.active(session, conversation.address)
+    return found.cause if found else None
+
+
+def _take(session: Session, conversation_id: UUID, *, by: Staff, now: datetime, opens: bool = False) -> Conversation:
+    conversation = _get(session, conversation_id)
+    if is_claimed(conversation, now=now) and conversation.claimed_by != by.id:
+        raise NotAllowed("Somebody else is answering this one. It is free 15 minutes after their last step.")
+    if conversation.status is ConversationStatus.CLOSED and not opens:
+        raise IllegalMove("This conversation is closed. Text back to open it again.")
+    conversation.status = ConversationStatus.OPEN
+    conversation.claimed_by, conversation.claimed_at = by.id, now
+    return conversation
+
+
+def _record(session: Session, conversation: Conversation, step: str, *, by: Staff, note: str, now: datetime) -> None:
+    fields: dict[str, Any] = {"conversation": str(conversation.id)}
+    session.add(AuditEntry(at=now, action=f"conversation.{step}", staff_id=by.id, fields=fields))
+    outbox.record(session, ConversationChanged(conversation.id, by=by.id, note=note or None), now=now)
+
+
+def _get(session: Session, conversation_id: UUID) -> Conversation:
+    """Return a conversation, locked: of two people who press at once, one comes second."""
+    found = session.get(Conversation, conversation_id, with_for_update=True, populate_existing=True)
+    if found is None:
+        raise NotFound("This conversation is gone. It was erased or cleaned up.")
+    return found
+
+
+def _of(session: Session, inbound: Inbound) -> Conversation | None:
+    return session.scalars(
+        sa.select(Conversation)
+        .where(col(Conversation.address) == inbound.address, col(Conversation.sender) == inbound.sender)
+        .with_for_update()
+    ).one_or_none()
+
+
+def _contact(session: Session, address: str) -> UUID | None:
+    return session.scalar(sa.select(col(Contact.id)).where(col(Contact.phone) == address))
+
+
+def _answered_blast(session: Session, address: str) -> UUID | None:
+    """Return the last blast that reached them: what they write is most likely about it."""
+    return session.scalar(
+        sa.select(col(Delivery.blast_id))
+        .where(
+            col(Delivery.address) == address,
+            col(Delivery.kind) == DeliveryKind.BLAST,
+            col(Delivery.status).in_(_HAS_LEFT),
+        )
+        .order_by(col(Delivery.claimed_at).desc())
+        .limit(1)
+    )

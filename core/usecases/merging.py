@@ -1,0 +1,60 @@
+"""The text that one recipient gets: a blast's body with the contact's values filled in."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core.domain import message, tokens
+from core.errors import Invalid
+from core.models import Blast, Contact, SkipReason
+
+
+class Text(NamedTuple):
+    """What one recipient gets; `segments` is what it costs of the sender's pace."""
+
+    body: str
+    segments: int
+
+
+def values(name: str, first_name: str, attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return a contact's values by token name; their own columns go before attributes of the same name."""
+    told = {key: str(value) for key, value in attributes.items() if value is not None}
+    first = first_name or (name.partition(" ")[0])
+    return {**told, "name": name or first_name, "first_name": first}
+
+
+def merged(session: Session, lane: UUID | None, rows: Sequence[sa.Row[Any]]) -> list[Text | SkipReason]:
+    """Return the text of each claimed row (`body`, `contact_id`), or the reason why it can't be made."""
+    if lane is None:
+        return [_measured(row.body) for row in rows]
+    blast = session.get_one(Blast, lane)
+    template = tokens.parse(blast.body)
+    if not template.parts:
+        return [_measured(template.tail)] * len(rows)
+    known = _values_of(session, [row.contact_id for row in rows if row.contact_id])
+    return [_filled(template, known.get(row.contact_id, {})) for row in rows]
+
+
+def _values_of(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
+    found = session.execute(
+        sa.select(col(Contact.id), col(Contact.name), col(Contact.first_name), col(Contact.attributes)).where(
+            col(Contact.id).in_(contact_ids)
+        )
+    )
+    return {row.id: values(row.name, row.first_name, row.attributes) for row in found}
+
+
+def _filled(template: tokens.Template, known: Mapping[str, str]) -> Text | SkipReason:
+    try:
+        return _measured(template.merge(known))
+    except tokens.MissingValue:
+        return SkipReason.MISSING_VALUE
+    except Invalid:
+        return SkipReason.TOO_LONG
+
+
+def _measured(body: str) -> Text:
+    return Text(body, message.measure(body).segments)

@@ -1,0 +1,152 @@
+"""Who receives a blast, and the one statement that writes a delivery for each of them."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core import outbox
+from core.domain import hours
+from core.domain.events import BlastExpired, BlastStarted
+from core.domain.hours import QuietHours
+from core.domain.lifecycles import BlastStatus, DeliveryStatus, move
+from core.models import (
+    Blast,
+    BlastAudience,
+    ChannelName,
+    Contact,
+    Delivery,
+    DeliveryKind,
+    Membership,
+    SkipReason,
+    Suppression,
+    SuppressionCause,
+)
+from core.models.columns import UtcDateTime
+from core.models.dialect import recordset
+
+_BLAST_PRIORITY = 5
+
+
+def recipients(
+    audience_ids: Collection[UUID], excluded_ids: Collection[UUID], channel: ChannelName
+) -> sa.Select[UUID, str, str]:
+    """Return the query for (contact id, address, zones) of everybody in the audiences who isn't in an excluded one.
+
+    A contact in several audiences comes once.
+    """
+    address = col(Contact.email) if channel is ChannelName.EMAIL else col(Contact.phone)
+    chosen = sa.select(col(Membership.contact_id)).where(col(Membership.audience_id).in_(audience_ids))
+    query: sa.Select[UUID, str, str] = sa.select(
+        col(Contact.id), sa.type_coerce(address, sa.Text()).label("address"), col(Contact.zones)
+    ).where(col(Contact.id).in_(chosen), address.is_not(None))
+    if excluded_ids:
+        left_out = sa.select(col(Membership.contact_id)).where(col(Membership.audience_id).in_(excluded_ids))
+        query = query.where(col(Contact.id).not_in(left_out))
+    return query
+
+
+def audiences(session: Session, blast_id: UUID) -> tuple[list[UUID], list[UUID]]:
+    """Return the ids of the audiences that a blast is for, and of those it leaves out."""
+    rows = session.execute(
+        sa.select(col(BlastAudience.audience_id), col(BlastAudience.is_excluded)).where(
+            col(BlastAudience.blast_id) == blast_id
+        )
+    ).all()
+    return [row[0] for row in rows if not row[1]], [row[0] for row in rows if row[1]]
+
+
+def due(session: Session, *, now: datetime) -> list[UUID]:
+    """Return the approved blasts whose time has come."""
+    found = session.scalars(
+        sa.select(col(Blast.id))
+        .where(col(Blast.status) == BlastStatus.APPROVED, col(Blast.starts_at) <= now)
+        .order_by(col(Blast.starts_at))
+    )
+    return list(found)
+
+
+def start(
+    session: Session, blast_id: UUID, *, sender: str, quiet: QuietHours | None, max_lag: timedelta, now: datetime
+) -> BlastStatus | None:
+    """Start an approved blast whose time has come: plan its deliveries, or let it expire when it was found too late.
+
+    Returns its new status, or None when another clock was quicker, or it was undone or cancelled meanwhile.
+    """
+    blast = session.get(Blast, blast_id)
+    if blast is None or blast.starts_at is None:
+        return None
+    is_late = now - blast.starts_at > max_lag
+    target = move("expire" if is_late else "start", BlastStatus.APPROVED)
+    moved = session.execute(
+        sa.update(Blast)
+        .where(col(Blast.id) == blast_id, col(Blast.status) == BlastStatus.APPROVED, col(Blast.starts_at) <= now)
+        .values(status=target, **({"finished_at": now} if is_late else {"started_at": now}))
+    )
+    if moved.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result has it
+        return None
+    if is_late:
+        outbox.record(session, BlastExpired(blast_id), now=now)
+        return target
+    plan(session, blast, sender=sender, quiet=quiet, now=now)
+    outbox.record(session, BlastStarted(blast_id), now=now)
+    return target
+
+
+def plan(session: Session, blast: Blast, *, sender: str, quiet: QuietHours | None, now: datetime) -> None:
+    """Write a delivery for each recipient, in one INSERT … SELECT; it may run twice.
+
+    Suppressed ones get theirs too, skipped with the reason, so that it can be told why they weren't messaged.
+    """
+    wanted, left_out = audiences(session, blast.id)
+    who = recipients(wanted, left_out, blast.channel).subquery("who")
+    not_before: Any = sa.literal(now, type_=UtcDateTime())
+    source: sa.FromClause = who
+    if quiet is not None:
+        opens = _opening_times(session, who, quiet, now)
+        source = who.join(opens, opens.c.zones == who.c.zones)
+        not_before = opens.c.opens_at
+    source = source.outerjoin(
+        Suppression, sa.and_(col(Suppression.address) == who.c.address, col(Suppression.lifted_at).is_(None))
+    )
+    is_suppressed = col(Suppression.id).is_not(None)
+    columns = {
+        "blast_id": sa.literal(blast.id, type_=sa.Uuid()),
+        "kind": sa.literal(DeliveryKind.BLAST.value),
+        "channel": sa.literal(blast.channel.value),
+        "sender": sa.literal(sender),
+        "status": sa.case((is_suppressed, DeliveryStatus.SKIPPED.value), else_=DeliveryStatus.PENDING.value),
+        "skip_reason": skip_reason(col(Suppression.cause)),
+        "created_at": sa.literal(now, type_=UtcDateTime()),
+        **{name: sa.literal(0) for name in ("attempt", "rank", "segments", "error_code")},
+        "priority": sa.literal(_BLAST_PRIORITY),
+        "error": sa.literal(""),
+    }
+    rows = sa.select(who.c.id, who.c.address, not_before, *columns.values()).select_from(source)
+    already = sa.exists().where(col(Delivery.blast_id) == blast.id, col(Delivery.address) == who.c.address)
+    session.execute(
+        sa.insert(Delivery).from_select(["contact_id", "address", "not_before", *columns], rows.where(~already))
+    )
+
+
+def skip_reason(cause: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[str | None]:
+    """Return the SQL that turns a suppression's cause into the reason for which its address is skipped."""
+    return sa.case(
+        (cause == SuppressionCause.OPT_OUT, SkipReason.OPTED_OUT.value),
+        (cause == SuppressionCause.HARD_FAILURE, SkipReason.UNREACHABLE.value),
+        (cause == SuppressionCause.MANUAL, SkipReason.SUPPRESSED.value),
+        else_=None,
+    )
+
+
+def _opening_times(session: Session, who: sa.FromClause, quiet: QuietHours, now: datetime) -> sa.FromClause:
+    """Return, for each set of zones among the recipients, when all of them are out of quiet hours."""
+    found = session.scalars(sa.select(who.c.zones).distinct()).all()
+    rows = [
+        {"zones": zones, "opens_at": hours.next_open(tuple(filter(None, zones.split(","))), now, quiet)}
+        for zones in found
+    ]
+    return recordset(session, "opens", {"zones": sa.Text(), "opens_at": UtcDateTime()}, rows)

@@ -1,0 +1,255 @@
+"""What providers report of our messages: each report kept once, each delivery brought as far as reports bring it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core import outbox
+from core.domain import failures
+from core.domain.events import ConversationChanged
+from core.domain.lifecycles import BlastStatus, DeliveryStatus
+from core.domain.receipts import ENDS, FAILURES, Incoming, Standing, settle
+from core.models import Blast, Delivery, DeliveryKind, Receipt, SuppressionCause
+from core.models.dialect import insert, recordset
+from core.usecases import consequences, suppression
+from core.usecases.consequences import Refusal
+
+# A report of a message that we never get to know (sent by hand at the provider, say) isn't looked at for ever.
+_LATE_AT_MOST = timedelta(days=1)
+_MOST_LATE = 500
+_COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
+    "id": sa.BigInteger(),
+    "status": sa.Text(),
+    "rank": sa.SmallInteger(),
+    "error_code": sa.Integer(),
+    "sid": sa.Text(),
+}
+
+
+@dataclass(slots=True)
+class _Row:
+    """A delivery as it stands, and whether reports moved it."""
+
+    delivery: sa.Row[Any]
+    standing: Standing
+    sid: str | None
+    has_moved: bool = False
+
+    @property
+    def has_newly_failed(self) -> bool:
+        return self.standing.status in FAILURES and self.delivery.status not in FAILURES
+
+
+def apply(session: Session, receipts: Sequence[Incoming], *, now: datetime) -> int:
+    """Store reports and bring their deliveries forward; any order, any repetition, before or after our own record.
+
+    What a failure asks for (an opt-out, a dead number, a blast to pause) happens in the same transaction.
+    Returns how many reports were new.
+    """
+    if not receipts:
+        return 0
+    rows = _lock(session, receipts)
+    owners = [_report(rows, receipt) for receipt in receipts]
+    new = _keep(session, receipts, owners, now=now)
+    moved = [row for row in rows.everything if row.has_moved]
+    _move(session, moved, now=now)
+    _follow(session, [row for row in moved if row.has_newly_failed], now=now)
+    return new
+
+
+def apply_late(session: Session, *, now: datetime) -> int:
+    """Apply reports that came before we knew their message, without our id; returns how many found their delivery."""
+    found = session.execute(
+        sa.select(col(Receipt.id), col(Receipt.provider_sid), col(Receipt.status), col(Receipt.error_code))
+        .join(Delivery, col(Delivery.provider_sid) == col(Receipt.provider_sid))
+        .where(col(Receipt.delivery_id).is_(None), col(Receipt.received_at) > now - _LATE_AT_MOST)
+        .order_by(col(Receipt.id))
+        .limit(_MOST_LATE)
+    ).all()
+    apply(session, [Incoming(row.provider_sid, row.status, row.error_code) for row in found], now=now)
+    owner = sa.select(col(Delivery.id)).where(col(Delivery.provider_sid) == col(Receipt.provider_sid)).scalar_subquery()
+    session.execute(
+        sa.update(Receipt)
+        .where(col(Receipt.id).in_([row.id for row in found]))
+        .values(delivery_id=owner)
+        .execution_options(synchronize_session=False)
+    )
+    return len(found)
+
+
+class _Rows:
+    """The deliveries that a batch of reports is about, found by the provider's id, else by our own."""
+
+    def __init__(self, found: Iterable[sa.Row[Any]]) -> None:
+        self.everything = [_Row(row, Standing(row.status, row.rank, row.error_code), row.provider_sid) for row in found]
+        self._by_id = {row.delivery.id: row for row in self.everything}
+        self._by_sid = {row.sid: row for row in self.everything if row.sid}
+
+    def owner(self, receipt: Incoming) -> _Row | None:
+        row = self._by_sid.get(receipt.provider_sid) or self._by_id.get(receipt.delivery_id)
+        # A row that waits and was never claimed can't have left, whatever an address says.
+        return None if row is None or row.delivery.attempt == 0 else row
+
+    def name(self, row: _Row, sid: str) -> None:
+        """Remember a message's id at the provider: the report may be the first to tell it."""
+        if row.sid is None:
+            row.sid = sid
+            self._by_sid[sid] = row
+
+
+def _lock(session: Session, receipts: Sequence[Incoming]) -> _Rows:
+    """Find the deliveries concerned, locked in one order, so that two batches can't wait for each other."""
+    sids = {receipt.provider_sid for receipt in receipts}
+    ids = {receipt.delivery_id for receipt in receipts if receipt.delivery_id is not None}
+    columns = ("id", "status", "rank", "error_code", "provider_sid", "attempt")
+    more = ("kind", "address", "blast_id", "conversation_id")
+    return _Rows(
+        session.execute(
+            sa.select(*(getattr(Delivery, name) for name in (*columns, *more)))
+            .where(col(Delivery.id).in_(ids) | col(Delivery.provider_sid).in_(sids))
+            .order_by(col(Delivery.id))
+            .with_for_update()
+        ).all()
+    )
+
+
+def _report(rows: _Rows, receipt: Incoming) -> int | None:
+    """Bring one delivery forward in memory, and return its id."""
+    row = rows.owner(receipt)
+    if row is None:
+        return None
+    rows.name(row, receipt.provider_sid)
+    reached = settle(row.standing, receipt)
+    if reached is not None:
+        row.standing, row.has_moved = reached, True
+    return int(row.delivery.id)
+
+
+def _keep(session: Session, receipts: Sequence[Incoming], owners: Sequence[int | None], *, now: datetime) -> int:
+    """Add what is new to the ledger, in one order for all processes; returns how many were."""
+    rows = [
+        {
+            "provider_sid": receipt.provider_sid,
+            "status": receipt.status,
+            "error_code": receipt.error_code,
+            "delivery_id": owner,
+            "attempt": receipt.attempt,
+            "fields": dict(receipt.fields),
+            "received_at": now,
+        }
+        for receipt, owner in zip(receipts, owners, strict=True)
+    ]
+    rows.sort(key=lambda row: (row["provider_sid"], row["status"], row["error_code"]))
+    kept = session.execute(insert(session, Receipt).on_conflict_do_nothing().returning(col(Receipt.id)), rows)
+    return len(kept.all())
+
+
+def _move(session: Session, moved: Sequence[_Row], *, now: datetime) -> None:
+    if not moved:
+        return
+    rows: list[Mapping[str, Any]] = [
+        {
+            "id": row.delivery.id,
+            "status": row.standing.status.value,
+            "rank": row.standing.rank,
+            "error_code": row.standing.error_code,
+            "sid": row.sid,
+        }
+        for row in moved
+    ]
+    told = recordset(session, "told", _COLUMNS, rows)
+    session.execute(
+        sa.update(Delivery)
+        .where(col(Delivery.id) == told.c.id)
+        .values(
+            status=told.c.status,
+            rank=told.c.rank,
+            error_code=told.c.error_code,
+            error="",
+            provider_sid=told.c.sid,
+            accepted_at=sa.func.coalesce(col(Delivery.accepted_at), now),
+            ended_at=sa.case((told.c.status.in_([end.value for end in ENDS]), now), else_=col(Delivery.ended_at)),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _follow(session: Session, failed: Sequence[_Row], *, now: datetime) -> None:
+    refusals = [
+        Refusal(
+            delivery_id=row.delivery.id,
+            blast_id=row.delivery.blast_id,
+            address=row.delivery.address,
+            failure=failures.classify(row.standing.error_code, at_create=False),
+        )
+        for row in failed
+    ]
+    consequences.follow(session, refusals, now=now)
+    for refusal in refusals:
+        if refusal.failure.suppress and refusal.failure.strikes > 1:
+            _strike(session, refusal, now=now)
+    filtered = {refusal.blast_id: refusal for refusal in refusals if refusal.failure.cls == "content"}
+    for refusal in filtered.values():
+        _hold_when_filtered(session, refusal, now=now)
+    _tell_staff(session, failed, now=now)
+
+
+def _strike(session: Session, refusal: Refusal, *, now: datetime) -> None:
+    """Suppress an address after as many such failures, on as many days, as its code asks, none delivered between."""
+    history = session.execute(
+        sa.select(col(Delivery.status), col(Delivery.error_code), col(Delivery.ended_at))
+        .where(col(Delivery.address) == refusal.address, col(Delivery.status).in_(ENDS))
+        .order_by(col(Delivery.ended_at).desc(), col(Delivery.id).desc())
+        .limit(100)
+    )
+    strikes: list[datetime] = []
+    for status, code, ended_at in history:
+        if status is DeliveryStatus.DELIVERED:
+            break
+        if code == refusal.failure.code:
+            strikes.append(ended_at)
+    days = {ended_at.date() for ended_at in strikes}
+    if len(strikes) >= refusal.failure.strikes and len(days) >= refusal.failure.strike_days:
+        suppression.suppress(
+            session,
+            refusal.address,
+            cause=SuppressionCause.HARD_FAILURE,
+            source="receipt",
+            delivery_id=refusal.delivery_id,
+            error_code=refusal.failure.code,
+            now=now,
+        )
+
+
+def _hold_when_filtered(session: Session, refusal: Refusal, *, now: datetime) -> None:
+    """Pause a running blast when carriers filter too many of its latest messages."""
+    # One batch at a time counts: two that each saw half of the failures would both find them too few.
+    is_running = session.scalar(
+        sa.select(col(Blast.id))
+        .where(col(Blast.id) == refusal.blast_id, col(Blast.status) == BlastStatus.SENDING)
+        .with_for_update()
+    )
+    if refusal.blast_id is None or not is_running:
+        return
+    latest = session.scalars(
+        sa.select(col(Delivery.error_code))
+        .where(col(Delivery.blast_id) == refusal.blast_id, col(Delivery.status).in_(ENDS))
+        .order_by(col(Delivery.ended_at).desc())
+        .limit(failures.CONTENT_WINDOW)
+    ).all()
+    filtered = sum(failures.classify(code, at_create=False).cls == "content" for code in latest if code)
+    if failures.too_many_filtered(filtered, of=len(latest)):
+        consequences.hold(session, refusal.blast_id, refusal.failure, now=now)
+
+
+def _tell_staff(session: Session, failed: Sequence[_Row], *, now: datetime) -> None:
+    """Tell the thread of a conversation that staff's reply didn't arrive."""
+    for row in failed:
+        if row.delivery.kind is DeliveryKind.REPLY and row.delivery.conversation_id:
+            failure = failures.classify(row.standing.error_code, at_create=False)
+            note = f"The text back did not arrive: {failure.title} ({failure.code}). {failure.advice}"
+            outbox.record(session, ConversationChanged(row.delivery.conversation_id, note=note), now=now)

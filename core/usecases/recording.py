@@ -1,0 +1,117 @@
+"""What a call to a provider came to, written down in bulk; writing it twice, or after a receipt, harms nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core.domain import failures, retries
+from core.domain.channel import Accepted, Outcome, Refused, Unknown
+from core.domain.lifecycles import DeliveryStatus
+from core.models import Delivery
+from core.models.columns import UtcDateTime
+from core.models.dialect import recordset
+from core.usecases import consequences
+from core.usecases.sending import Claimed
+
+_COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
+    "id": sa.BigInteger(),
+    "attempt": sa.Integer(),
+    "status": sa.Text(),
+    "sid": sa.Text(),
+    "code": sa.Integer(),
+    "error": sa.Text(),
+    "segments": sa.Integer(),
+    "not_before": UtcDateTime(),
+    "ended_at": UtcDateTime(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a claimed message, and when the answer came."""
+
+    claim: Claimed
+    outcome: Outcome
+    at: datetime
+
+
+def record(session: Session, results: Sequence[Result], *, max_attempts: int, now: datetime) -> None:
+    """Write what the provider answered at once: accepted, refused (tried again later or for good), or unknown.
+
+    Only rows that are still `claimed` or `unknown` in the same attempt move: a receipt may have been quicker.
+    Refusals have their consequences in the same transaction: an opt-out, a dead number, a blast that must pause.
+    """
+    if not results:
+        return
+    rows = [_row(result, max_attempts) for result in results]
+    told = recordset(session, "told", _COLUMNS, rows)
+    is_accepted = told.c.status == DeliveryStatus.ACCEPTED.value
+    session.execute(
+        sa.update(Delivery)
+        .where(
+            col(Delivery.id) == told.c.id,
+            col(Delivery.attempt) == told.c.attempt,
+            col(Delivery.status).in_((DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN)),
+        )
+        .values(
+            status=told.c.status,
+            provider_sid=sa.func.coalesce(col(Delivery.provider_sid), told.c.sid),
+            error_code=told.c.code,
+            error=told.c.error,
+            segments=told.c.segments,
+            accepted_at=sa.case((is_accepted, now), else_=col(Delivery.accepted_at)),
+            not_before=sa.func.coalesce(told.c.not_before, col(Delivery.not_before)),
+            ended_at=told.c.ended_at,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    consequences.follow(session, _refusals(results), now=now)
+
+
+def _row(result: Result, max_attempts: int) -> dict[str, Any]:
+    claim = result.claim
+    row: dict[str, Any] = {"id": claim.id, "attempt": claim.attempt, "segments": claim.segments}
+    row |= {"sid": None, "code": 0, "error": "", "not_before": None, "ended_at": None}
+    match result.outcome:
+        case Accepted(sid):
+            return row | {"status": DeliveryStatus.ACCEPTED.value, "sid": sid}
+        case Unknown(reason):
+            return row | {"status": DeliveryStatus.UNKNOWN.value, "error": reason[:200]}
+        case Refused() as refused:
+            return row | _refused(refused, result, max_attempts)
+        case never:
+            assert_never(never)
+
+
+def _refused(refused: Refused, result: Result, max_attempts: int) -> dict[str, Any]:
+    told = {"code": refused.code, "error": refused.message[:200]}
+    if may_try_again(refused) and result.claim.attempt < max_attempts:
+        wait = timedelta(seconds=retries.wait_s(result.claim.attempt, key=result.claim.id))
+        return {"status": DeliveryStatus.PENDING.value, "not_before": result.at + wait, **told}
+    return {"status": DeliveryStatus.REFUSED.value, "ended_at": result.at, **told}
+
+
+def may_try_again(refused: Refused) -> bool:
+    """Tell whether a message that is known not to have left may be sent again by itself."""
+    return retries.is_transient(refused) or _failure(refused).retry != "never"
+
+
+def _failure(refused: Refused) -> failures.Failure:
+    return failures.classify(refused.code, at_create=True, http_status=refused.http_status)
+
+
+def _refusals(results: Sequence[Result]) -> list[consequences.Refusal]:
+    return [
+        consequences.Refusal(
+            delivery_id=result.claim.id,
+            blast_id=result.claim.blast_id,
+            address=result.claim.address,
+            failure=_failure(result.outcome),
+        )
+        for result in results
+        if isinstance(result.outcome, Refused) and not retries.is_transient(result.outcome)
+    ]

@@ -1,0 +1,49 @@
+"""When an approved blast starts, and when a blast is over."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core import outbox
+from core.domain.events import BlastFinished
+from core.domain.lifecycles import IN_FLIGHT, WAITING, BlastStatus, move
+from core.models import Blast, Delivery
+
+# After this long without a last word from the provider, a blast counts as done; later receipts still change its counts.
+_PATIENCE = timedelta(minutes=10)
+
+
+def starts_at(blast: Blast, *, now: datetime, undo_seconds: int) -> datetime:
+    """Return when a blast that is approved `now` may start: at its time, and never before it can be undone."""
+    soonest = now + timedelta(seconds=undo_seconds)
+    return max(blast.send_at, soonest) if blast.send_at else soonest
+
+
+def over(session: Session, *, now: datetime) -> list[UUID]:
+    """Return the running blasts that have nothing left to send and nothing left to hear."""
+    return list(session.scalars(sa.select(col(Blast.id)).where(*_is_over(now))))
+
+
+def finish(session: Session, *, now: datetime) -> list[UUID]:
+    """Finish the running blasts that are over; of several clocks one does it. Returns which."""
+    finished = session.scalars(
+        sa.update(Blast)
+        .where(*_is_over(now))
+        .values(status=move("finish", BlastStatus.SENDING), finished_at=now)
+        .returning(col(Blast.id))
+        .execution_options(synchronize_session=False)
+    ).all()
+    for blast_id in finished:
+        outbox.record(session, BlastFinished(blast_id), now=now)
+    return list(finished)
+
+
+def _is_over(now: datetime) -> list[sa.ColumnElement[bool]]:
+    of_this = col(Delivery.blast_id) == col(Blast.id)
+    is_waiting = sa.exists().where(of_this, col(Delivery.status).in_(WAITING))
+    is_awaited = sa.exists().where(
+        of_this, col(Delivery.status).in_(IN_FLIGHT), col(Delivery.accepted_at) > now - _PATIENCE
+    )
+    return [col(Blast.status) == BlastStatus.SENDING, ~is_waiting, ~is_awaited]

@@ -1,0 +1,84 @@
+"""Real servers for the tests: started once, stopped by pid; each test gets a database and a Redis of its own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from deploy import ports
+from deploy.postgres import PostgresServer
+from deploy.redis import RedisServer
+from tests import databases
+
+_SETTINGS_OF_REAL_ACCOUNTS = ("SLACK_", "TWILIO_", "ASSISTANT_", "SMTP_", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_elses_settings() -> Iterator[None]:
+    """Keep the developer's own settings out: no test can reach a real account or database."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(_SETTINGS_OF_REAL_ACCOUNTS)]:
+            patch.delenv(name)
+        patch.setenv("ENV_FILE", "")
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, with the migrated template in it."""
+    server = PostgresServer(request.config.rootpath / "var" / "tests")
+    try:
+        server.start()
+        databases.prepare_postgresql(server)
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real Redis server."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The address of an empty Redis, up even if the test before killed it."""
+    if not redis_server.is_running:
+        redis_server.start()
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    template = tmp_path_factory.mktemp("sqlite") / "template.db"
+    databases.prepare_sqlite(template)
+    return template
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a migrated, empty database; one kind only if the test is marked `databases.on_postgresql`."""
+    if request.param == "sqlite":
+        yield databases.fresh_sqlite(request.getfixturevalue("_sqlite_template"), tmp_path / "blast.db")
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    if not server.is_running:
+        server.start()
+    with databases.fresh_postgresql(server) as url:
+        yield url
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    return ports.free_port()

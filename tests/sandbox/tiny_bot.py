@@ -1,0 +1,140 @@
+"""A bot of a few lines behind BOT_URL, so that the page can be tried without the product."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from slack_sdk import WebClient
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Json = dict[str, Any]
+
+
+class TinyBot:
+    """Opens a modal on /blast, posts what was submitted as a card, and takes presses of its buttons."""
+
+    def __init__(self, slack_api_url: str) -> None:
+        self._web = WebClient(token="xoxb-sandbox", base_url=slack_api_url)
+        self.pressed: list[Json] = []
+        self.heard: list[str] = []
+
+    def app(self) -> Starlette:
+        """Return what listens at /slack/events."""
+        return Starlette(routes=[Route("/slack/events", self._hear, methods=["POST"])])
+
+    async def _hear(self, request: Request) -> Response:
+        body = (await request.body()).decode()
+        if request.headers.get("content-type", "").startswith("application/json"):
+            return await run_in_threadpool(self._event, json.loads(body))
+        form = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
+        if "payload" in form:
+            return await run_in_threadpool(self._interaction, json.loads(form["payload"]))
+        return await run_in_threadpool(self._command, form)
+
+    def _command(self, form: dict[str, str]) -> Response:
+        if form.get("text"):
+            return JSONResponse({"text": f"You typed {form['text']}"})
+        self._web.views_open(trigger_id=form["trigger_id"], view=composer(body=""))
+        return Response()
+
+    def _interaction(self, payload: Json) -> Response:
+        if payload["type"] == "view_submission":
+            return self._submitted(payload["user"]["id"], payload["view"]["state"]["values"])
+        action = payload["actions"][0]
+        self.pressed.append({"user": payload["user"]["id"], **action})
+        if action["action_id"] == "body":
+            view = composer(body=action["value"] or "")
+            self._web.views_update(view_id=payload["view"]["id"], hash=payload["view"]["hash"], view=view)
+        if action["action_id"] == "approve":
+            where = {"channel": payload["channel"]["id"], "ts": payload["message"]["ts"]}
+            text = f"Approved by <@{payload['user']['id']}>"
+            self._web.chat_update(**where, text=text, blocks=[section(f":white_check_mark: {text}")])
+        return Response()
+
+    def _submitted(self, user: str, values: Json) -> Response:
+        name = values["name"]["name"]["value"]
+        if name == "taken":
+            return JSONResponse({"response_action": "errors", "errors": {"name": "There is such a blast already."}})
+        self._web.chat_postMessage(channel="C0APPROVALS", text=name, blocks=card(user, name, values["body"]["body"]["value"]))
+        return Response()
+
+    def _event(self, body: Json) -> Response:
+        event = body.get("event", {})
+        self.heard.append(event.get("type", ""))
+        if event.get("type") == "app_home_opened":
+            view = {"type": "home", "blocks": [section(f"Welcome home, <@{event['user']}>")]}
+            self._web.views_publish(user_id=event["user"], view=view)
+        return Response()
+
+
+def composer(*, body: str) -> Json:
+    """Return the modal, with a meter under what was typed so far."""
+    options = [option("Tenants"), option("Volunteers"), option("Press")]
+    blocks = [
+        text_input("name", "Name"),
+        {
+            "type": "input",
+            "block_id": "audiences",
+            "label": plain("Audiences"),
+            "optional": True,
+            "element": {"type": "multi_static_select", "action_id": "audiences", "options": options},
+        },
+        text_input("body", "Text", multiline=True),
+        {"type": "context", "block_id": f"meter-{len(body)}", "elements": [plain(f"{len(body)} characters")]},
+    ]
+    return {
+        "type": "modal",
+        "callback_id": "blast.compose",
+        "title": plain("New blast"),
+        "submit": plain("Send to review"),
+        "close": plain("Cancel"),
+        "blocks": blocks,
+    }
+
+
+def text_input(name: str, label: str, *, multiline: bool = False) -> Json:
+    """Return an input; the long one tells the bot of every key."""
+    element: Json = {"type": "plain_text_input", "action_id": name, "multiline": multiline}
+    block: Json = {"type": "input", "block_id": name, "label": plain(label), "element": element}
+    if multiline:
+        element["dispatch_action_config"] = {"trigger_actions_on": ["on_character_entered"]}
+        block["dispatch_action"] = True
+    return block
+
+
+def card(author: str, name: str, body: str) -> list[Json]:
+    """Return a message with buttons, one of which asks first."""
+    escaped = body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    sure = {"title": plain("Cancel it?"), "text": plain("Nobody will be texted."), "confirm": plain("Cancel it")}
+    approve = {"type": "button", "text": plain("Approve"), "action_id": "approve", "style": "primary", "value": "1"}
+    cancel = {
+        "type": "button",
+        "text": plain("Cancel"),
+        "action_id": "cancel",
+        "style": "danger",
+        "confirm": {**sure, "deny": plain("Keep it")},
+    }
+    return [
+        {"type": "header", "text": plain(name)},
+        section(f"{escaped}\n_by <@{author}>_"),
+        {"type": "actions", "elements": [approve, cancel]},
+    ]
+
+
+def section(text: str) -> Json:
+    """Return a paragraph."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def option(text: str) -> Json:
+    """Return an option whose value is its text in lower case."""
+    return {"text": plain(text), "value": text.lower()}
+
+
+def plain(text: str) -> Json:
+    """Return a plain_text object."""
+    return {"type": "plain_text", "text": text}

@@ -1,0 +1,81 @@
+"""`python -m workers.clock`: runs the timetable. Several may run at once: each entry's turn is taken by one of them."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+from dramatiq.errors import ConnectionError as QueueError
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
+
+from core import logs, settings
+from core.clock import utc_now
+from core.errors import Misconfigured
+from workers.timetable import ENTRIES, Entry
+
+log = structlog.get_logger()
+
+# A turn shorter than this isn't worth a lock: what it finds twice does no harm.
+_SHORTEST_LOCKED_S = 1.0
+_TRY_AGAIN_S = 0.5
+
+
+class Clock:
+    """Runs each entry when its time has come, and outlives outages of the database and of Redis."""
+
+    def __init__(self, entries: Sequence[Entry], redis: Redis) -> None:
+        self._entries = entries
+        self._redis = redis
+        self._next = dict.fromkeys((entry.name for entry in entries), 0.0)
+
+    def tick(self, now: datetime) -> None:
+        """Run what is due."""
+        for entry in self._entries:
+            if self._next[entry.name] <= now.timestamp() and self._is_ours(entry, now):
+                entry.step(now)
+
+    def _is_ours(self, entry: Entry, now: datetime) -> bool:
+        every_s = entry.every.total_seconds()
+        turn = int(now.timestamp() / every_s)
+        is_ours = every_s < _SHORTEST_LOCKED_S or bool(
+            self._redis.set(f"blast:turn:{entry.name}:{turn}", 1, nx=True, px=int(every_s * 2000))
+        )
+        self._next[entry.name] = (turn + 1) * every_s
+        return is_ours
+
+    def run(self, stopped: threading.Event, *, now: Callable[[], datetime] = utc_now) -> None:
+        """Tick until `stopped`."""
+        shortest = min(entry.every for entry in self._entries).total_seconds()
+        while not stopped.wait(shortest):
+            try:
+                self.tick(now())
+            except (OperationalError, QueueError, RedisError) as error:
+                log.warning("clock.late", error=type(error).__name__)
+                stopped.wait(_TRY_AGAIN_S)
+
+
+def main() -> int:
+    """Run the clock until it is told to stop."""
+    try:
+        config = settings.current()
+        config.require("TWILIO_MESSAGING_SERVICE_SID|TWILIO_FROM_NUMBER")
+    except Misconfigured as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    logs.configure(config.log_level)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    log.info("clock.started")
+    redis = Redis.from_url(config.redis_url, socket_timeout=5, socket_connect_timeout=2)
+    Clock(ENTRIES, redis).run(stopped)
+    log.info("clock.stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Actors that start a blast and that empty a sender's queue."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import dramatiq
+import structlog
+from redis.asyncio import Redis
+
+from core import db, settings
+from core.channels.twilio import Twilio
+from core.clock import utc_now
+from core.domain.hours import QuietHours
+from core.limits import Pace
+from core.usecases import planning, recording, sending
+from core.usecases.recording import Result
+from core.usecases.sending import Claimed
+from workers.broker import SENDING, broker
+from workers.drain import Drain, Speed
+
+log = structlog.get_logger()
+# Twilio measures with its own clock, and calls bunch on the way: stay this much below the rate.
+_MARGIN = 0.985
+
+
+class Ledger:
+    """A sender's claims and results in the database, one transaction each."""
+
+    def __init__(self, sender: str) -> None:
+        self._sender = sender
+        self._turn = 0
+
+    def claim(self, limit: int) -> list[Claimed]:
+        """Claim what is urgent first, then an equal share of every running blast; what one leaves, others take."""
+        config, now, claims = settings.current(), utc_now(), list[Claimed]()
+        with db.transaction() as session:
+            urgent, *blasts = sending.lanes(session)
+            self._turn += 1
+            shift = self._turn % len(blasts) if blasts else 0
+            order = [urgent, *blasts[shift:], *blasts[:shift]]
+            for index, lane in enumerate(order):
+                left = limit - len(claims)
+                share = left if lane is None else -(-left // (len(order) - index))
+                if share > 0:
+                    claims += sending.claim(
+                        session,
+                        lane,
+                        sender=self._sender,
+                        limit=share,
+                        hourly_cap=config.max_per_recipient_per_hour,
+                        now=now,
+                    )
+        return claims
+
+    def record(self, results: Sequence[Result]) -> None:
+        """Write what the provider answered."""
+        with db.transaction() as session:
+            recording.record(session, results, max_attempts=settings.current().max_attempts, now=utc_now())
+
+    def release(self, claims: Sequence[Claimed]) -> None:
+        """Give back what was not sent."""
+        with db.transaction() as session:
+            sending.release(session, claims)
+
+
+class Senders:
+    """The senders that this process is emptying. Everything here runs on the one event loop of the async actors."""
+
+    def __init__(self) -> None:
+        self._drains: dict[str, Drain] = {}
+        self._channel: Twilio | None = None
+        self._redis: Redis | None = None
+        self._is_stopping = False
+
+    async def drain(self, sender: str) -> int:
+        """Empty a sender's queue; when that is going on already, have it look again."""
+        if sender in self._drains:
+            self._drains[sender].look_again()
+            return 0
+        if self._is_stopping:
+            return 0
+        drain = self._drains[sender] = self._open(sender)
+        try:
+            return await drain.run()
+        finally:
+            del self._drains[sender]
+
+    def _open(self, sender: str) -> Drain:
+        config = settings.current()
+        if self._channel is None:
+            self._channel = Twilio(config)
+        if self._redis is None:
+            self._redis = Redis.from_url(config.redis_url, socket_timeout=5, socket_connect_timeout=2)
+        rate = config.sender_rate * _MARGIN or None
+        pace = Pace(self._redis, segments_per_s=rate or 1.0)
+        speed = Speed(config.max_in_flight, rate)
+        return Drain(sender, channel=self._channel, ledger=Ledger(sender), pace=pace, speed=speed)
+
+    async def stop(self) -> None:
+        """Stop every drain; returns at once."""
+        self._is_stopping = True
+        for drain in self._drains.values():
+            drain.stop()
+
+    async def close(self) -> None:
+        """Wait for the drains to end, and close what they shared."""
+        await asyncio.gather(*(drain.ended.wait() for drain in self._drains.values()))
+        if self._channel is not None:
+            await self._channel.close()
+        if self._redis is not None:
+            await self._redis.aclose()
+
+
+senders = Senders()
+
+
+@dramatiq.actor(queue_name=SENDING, broker=broker)
+async def drain(sender: str) -> None:
+    """Send what is due from `sender` until nothing is."""
+    sent = await senders.drain(sender)
+    if sent:
+        log.info("sender.drained", sent=sent)
+
+
+@dramatiq.actor(queue_name=SENDING, broker=broker)
+def start(blast_id: str) -> None:
+    """Start an approved blast whose time has come, and begin to send it."""
+    config = settings.current()
+    with db.transaction() as session:
+        status = planning.start(
+            session,
+            UUID(blast_id),
+            sender=config.sender,
+            quiet=QuietHours.parse(config.quiet_hours) if config.quiet_hours else None,
+            max_lag=config.max_lag,
+            now=utc_now(),
+        )
+    if status is not None:
+        log.info("blast.started", blast_id=blast_id, status=status.value)
+        drain.send(config.sender)

@@ -1,0 +1,118 @@
+"""What is due now, found in the database: each is one short step, and may run twice, or in several clocks at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+import structlog
+from sqlmodel import Session, col
+
+from core import db, settings
+from core.domain.lifecycles import BlastStatus
+from core.models import Blast, OutboxEvent, SeenRequest
+from core.usecases import planning, scheduling, sending
+from workers import relay
+from workers.broker import SENDING, UPDATES, nudge
+
+log = structlog.get_logger()
+
+# How long after its end a blast's card still follows late receipts.
+_CARD_FOLLOWS = timedelta(hours=1)
+_KEEP_SEEN = timedelta(days=1)
+_KEEP_TOLD = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something to do every `every`; `name` tells several clocks' turns apart."""
+
+    name: str
+    every: timedelta
+    step: Callable[[datetime], None]
+
+
+def tell_events(now: datetime) -> None:
+    """Nudge the workers to tell what has happened."""
+    with db.reading() as session:
+        is_due = _has_due_event(session, now)
+    if not is_due:
+        return
+    with db.transaction() as session:
+        taken = relay.take_due(session, now=now)
+    try:
+        for outbox_id, _ in taken:
+            nudge("tell", outbox_id, queue=UPDATES)
+    except Exception:
+        with db.transaction() as session:
+            relay.give_back(session, [outbox_id for outbox_id, _ in taken], now=now)
+        raise
+
+
+def _has_due_event(session: Session, now: datetime) -> bool:
+    due = sa.select(sa.literal(1)).where(col(OutboxEvent.done_at).is_(None), col(OutboxEvent.due_at) <= now).limit(1)
+    return session.scalar(due) is not None
+
+
+def start_blasts(now: datetime) -> None:
+    """Nudge the workers to start approved blasts whose time has come."""
+    with db.reading() as session:
+        due = planning.due(session, now=now)
+    for blast_id in due:
+        nudge("start", str(blast_id), queue=SENDING)
+
+
+def drain_senders(now: datetime) -> None:
+    """Nudge the workers to empty the queues that hold something due."""
+    with db.reading() as session:
+        due = sending.due_senders(session, now=now)
+    for sender in due:
+        nudge("drain", sender, queue=SENDING)
+
+
+def end_leases(now: datetime) -> None:
+    """Call unknown what was claimed by a process that is no more."""
+    lease = settings.current().claim_lease
+    with db.reading() as session:
+        has_stale = sending.has_stale_claims(session, lease=lease, now=now)
+    if has_stale:
+        with db.transaction() as session:
+            log.warning("claims.unknown", count=sending.end_leases(session, lease=lease, now=now))
+
+
+def finish_blasts(now: datetime) -> None:
+    """Finish blasts that have nothing left to send or to hear."""
+    with db.reading() as session:
+        is_any_over = bool(scheduling.over(session, now=now))
+    if is_any_over:
+        with db.transaction() as session:
+            for blast_id in scheduling.finish(session, now=now):
+                log.info("blast.finished", blast_id=str(blast_id))
+
+
+def refresh_cards(now: datetime) -> None:
+    """Nudge the workers to bring the cards of running and lately finished blasts up to date."""
+    running = col(Blast.status).in_((BlastStatus.SENDING, BlastStatus.PAUSED))
+    lately = col(Blast.finished_at) > now - _CARD_FOLLOWS
+    with db.reading() as session:
+        found = session.scalars(sa.select(col(Blast.id)).where(running | lately, col(Blast.card_ts) != "")).all()
+    for blast_id in found:
+        nudge("refresh_card", str(blast_id), queue=UPDATES)
+
+
+def prune(now: datetime) -> None:
+    """Forget requests that can't be replayed any more, and events that were told long ago."""
+    with db.transaction() as session:
+        session.execute(sa.delete(SeenRequest).where(col(SeenRequest.at) < now - _KEEP_SEEN))
+        session.execute(sa.delete(OutboxEvent).where(col(OutboxEvent.done_at) < now - _KEEP_TOLD))
+
+
+ENTRIES = (
+    Entry("tell_events", timedelta(milliseconds=50), tell_events),
+    Entry("start_blasts", timedelta(milliseconds=50), start_blasts),
+    Entry("drain_senders", timedelta(milliseconds=500), drain_senders),
+    Entry("finish_blasts", timedelta(seconds=1), finish_blasts),
+    Entry("refresh_cards", timedelta(seconds=3), refresh_cards),
+    Entry("end_leases", timedelta(seconds=5), end_leases),
+    Entry("prune", timedelta(hours=1), prune),
+)
