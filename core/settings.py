@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     max_per_recipient_per_hour: int = Field(default=10, ge=1)
     max_attempts: int = Field(default=8, ge=1)
     claim_lease_seconds: int = Field(default=90, ge=40)
+    resend_untraced: bool = True
     retention_days: int = Field(default=30, ge=1)
 
     @field_validator("slack_admins", mode="before")

@@ -35,10 +35,11 @@ class Stream:
         """Answer GET /ui/stream."""
         asked = request.headers.get("last-event-id") or request.query_params.get("after", "")
         return StreamingResponse(
-            self._text(asked), media_type="text/event-stream", headers={"cache-control": "no-store"}
+            self.text(asked), media_type="text/event-stream", headers={"cache-control": "no-store"}
         )
 
-    async def _text(self, asked: str) -> AsyncIterator[str]:
+    async def text(self, asked: str) -> AsyncIterator[str]:
+        """Yield the stream after the id `asked`, batch by batch, until it is closed."""
         seen, is_resumed = self._resume(asked)
         yield "retry: 1000\n\n"
         if not is_resumed:

@@ -27,11 +27,10 @@ def _nobody_elses_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    """A real PostgreSQL server, with the migrated template in it."""
+    """A real PostgreSQL server."""
     server = PostgresServer(request.config.rootpath / "var" / "tests")
     try:
         server.start()
-        databases.prepare_postgresql(server)
         yield server
     finally:
         server.close()
@@ -59,6 +58,11 @@ def redis_url(redis_server: RedisServer) -> str:
 
 
 @pytest.fixture(scope="session")
+def _postgresql_copies(postgres: PostgresServer) -> databases.PostgresqlCopies:
+    return databases.PostgresqlCopies(postgres)
+
+
+@pytest.fixture(scope="session")
 def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     template = tmp_path_factory.mktemp("sqlite") / "template.db"
     databases.prepare_sqlite(template)
@@ -71,10 +75,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield databases.fresh_sqlite(request.getfixturevalue("_sqlite_template"), tmp_path / "blast.db")
         return
-    server: PostgresServer = request.getfixturevalue("postgres")
-    if not server.is_running:
-        server.start()
-    with databases.fresh_postgresql(server) as url:
+    copies: databases.PostgresqlCopies = request.getfixturevalue("_postgresql_copies")
+    with copies.fresh() as url:
         yield url
 
 

@@ -36,7 +36,8 @@ def staff(session: Session, slack_user_id: str = "U0ORGANIZER", **values: Any) -
     found = session.scalar(sa.select(Staff).where(col(Staff.slack_user_id) == slack_user_id))
     if found is not None:
         return found
-    made = Staff(**({"slack_user_id": slack_user_id, "role": Role.ORGANIZER, "created_at": NOON} | values))
+    defaults: dict[str, Any] = {"slack_user_id": slack_user_id, "role": Role.ORGANIZER, "created_at": NOON}
+    made = Staff(**(defaults | values))
     session.add(made)
     session.flush()
     return made
@@ -44,7 +45,12 @@ def staff(session: Session, slack_user_id: str = "U0ORGANIZER", **values: Any) -
 
 def contact(session: Session, number: int = 0, **values: Any) -> Contact:
     """Make a contact with the `number`th phone."""
-    defaults = {"phone": phone(number), "zones": "America/New_York", "created_at": NOON, "updated_at": NOON}
+    defaults: dict[str, Any] = {
+        "phone": phone(number),
+        "zones": "America/New_York",
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
     made = Contact(**(defaults | values))
     session.add(made)
     session.flush()
@@ -53,7 +59,8 @@ def contact(session: Session, number: int = 0, **values: Any) -> Contact:
 
 def audience(session: Session, name: str = "tenants", contacts: Iterable[Contact] = (), **values: Any) -> Audience:
     """Make an audience of these contacts."""
-    made = Audience(**({"name": name, "kind": AudienceKind.COMMUNITY, "created_at": NOON} | values))
+    defaults: dict[str, Any] = {"name": name, "kind": AudienceKind.COMMUNITY, "created_at": NOON}
+    made = Audience(**(defaults | values))
     session.add(made)
     session.flush()
     session.add_all(Membership(audience_id=made.id, contact_id=member.id, created_at=NOON) for member in contacts)
@@ -65,7 +72,7 @@ def blast(
     session: Session, audiences: Iterable[Audience] = (), *, excluded: Iterable[Audience] = (), **values: Any
 ) -> Blast:
     """Make a blast; by default it is approved and may start."""
-    defaults = {
+    defaults: dict[str, Any] = {
         "name": "Rent meeting",
         "body": "The rent meeting is on Monday at 6.",
         "status": BlastStatus.APPROVED,
@@ -85,7 +92,7 @@ def blast(
 
 def delivery(session: Session, number: int = 0, *, blast_id: UUID | None = None, **values: Any) -> Delivery:
     """Make a pending delivery to the `number`th phone: a blast's copy, or else a reply."""
-    defaults = {
+    defaults: dict[str, Any] = {
         "blast_id": blast_id,
         "kind": DeliveryKind.BLAST if blast_id else DeliveryKind.REPLY,
         "body": None if blast_id else "See you there.",

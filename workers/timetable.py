@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from core import db, settings
 from core.domain.lifecycles import BlastStatus
 from core.models import Blast, OutboxEvent, SeenRequest
-from core.usecases import planning, scheduling, sending
+from core.usecases import planning, scheduling, sending, settling
 from workers import relay
 from workers.broker import SENDING, UPDATES, nudge
 
@@ -80,6 +80,14 @@ def end_leases(now: datetime) -> None:
             log.warning("claims.unknown", count=sending.end_leases(session, lease=lease, now=now))
 
 
+def settle_unknowns(now: datetime) -> None:
+    """Nudge the workers to look up what may have left."""
+    with db.reading() as session:
+        is_due = settling.has_due(session, now=now)
+    if is_due:
+        nudge("settle", queue=UPDATES)
+
+
 def finish_blasts(now: datetime) -> None:
     """Finish blasts that have nothing left to send or to hear."""
     with db.reading() as session:
@@ -114,5 +122,6 @@ ENTRIES = (
     Entry("finish_blasts", timedelta(seconds=1), finish_blasts),
     Entry("refresh_cards", timedelta(seconds=3), refresh_cards),
     Entry("end_leases", timedelta(seconds=5), end_leases),
+    Entry("settle_unknowns", timedelta(seconds=10), settle_unknowns),
     Entry("prune", timedelta(hours=1), prune),
 )

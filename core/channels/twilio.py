@@ -29,10 +29,9 @@ class Twilio:
     """The SMS channel. Make it inside the event loop that uses it."""
 
     def __init__(self, settings: Settings) -> None:
-        sid = settings.twilio_account_sid
-        user = settings.twilio_api_key_sid or sid
-        secret = settings.twilio_api_key_secret if settings.twilio_api_key_sid else settings.twilio_auth_token
-        self._url = f"{settings.twilio_api_url.rstrip('/')}/2010-04-01/Accounts/{sid}/Messages.json"
+        user, secret = _credentials(settings)
+        account = f"{settings.twilio_api_url.rstrip('/')}/2010-04-01/Accounts/{settings.twilio_account_sid}"
+        self._url = f"{account}/Messages.json"
         self._callback = f"{settings.public_url.rstrip('/')}/twilio/status"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
@@ -46,8 +45,6 @@ class Twilio:
             cookie_jar=aiohttp.DummyCookieJar(),
             raise_for_status=False,
         )
-        self._sdk = Client(user, secret, account_sid=sid, http_client=TwilioHttpClient(timeout=_ANSWER_S))
-        self._sdk.api.base_url = settings.twilio_api_url.rstrip("/")
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Post one message, once; whatever the network does is told as an outcome."""
@@ -68,10 +65,24 @@ class Twilio:
             fields["ValidityPeriod"] = str(outgoing.validity_s)
         return urlencode(fields).encode()
 
+    async def close(self) -> None:
+        """Close the pooled connections."""
+        await self._session.close()
+
+
+class Lookup:
+    """What Twilio knows of our messages, asked through its SDK; it blocks."""
+
+    def __init__(self, settings: Settings) -> None:
+        user, secret = _credentials(settings)
+        http = TwilioHttpClient(timeout=_ANSWER_S)
+        self._sdk = Client(user, secret, account_sid=settings.twilio_account_sid, http_client=http)
+        self._sdk.api.base_url = settings.twilio_api_url.rstrip("/")
+
     def find(self, outgoing: Outgoing, *, since: datetime) -> Trace | None:
         """Look for a message that may have left: the same recipient, text and sender, made since the claim.
 
-        It blocks. Twilio's filters know only days, so the rest is matched here.
+        Twilio's filters know only days, so the rest is matched here.
 
         Raises:
             TwilioException: Twilio doesn't answer, or refuses.
@@ -85,9 +96,11 @@ class Twilio:
                 return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
         return None
 
-    async def close(self) -> None:
-        """Close the pooled connections."""
-        await self._session.close()
+
+def _credentials(settings: Settings) -> tuple[str, str]:
+    if settings.twilio_api_key_sid:
+        return settings.twilio_api_key_sid, settings.twilio_api_key_secret
+    return settings.twilio_account_sid, settings.twilio_auth_token
 
 
 def _outcome(status: int, body: bytes) -> Outcome:

@@ -45,6 +45,7 @@ _D = DeliveryStatus
 # action of a person or of the clock → from which states, to which state
 BLAST_MOVES: MappingProxyType[str, tuple[frozenset[BlastStatus], BlastStatus]] = MappingProxyType(
     {
+        "edit": (frozenset({_B.DRAFT, _B.IN_REVIEW}), _B.DRAFT),
         "submit": (frozenset({_B.DRAFT}), _B.IN_REVIEW),
         "approve": (frozenset({_B.IN_REVIEW}), _B.APPROVED),
         "request_changes": (frozenset({_B.IN_REVIEW}), _B.DRAFT),

@@ -30,16 +30,19 @@ class SkipReason(StrEnum):
     SUPPRESSED = "suppressed"
     MISSING_VALUE = "missing_value"
     TOO_LONG = "too_long"
+    QUIET_HOURS = "quiet_hours"
 
 
 class Delivery(SQLModel, table=True):
     """One message to one recipient: the row is the queue.
 
     `body` is None for a blast's copy: it is merged from the blast and the contact when claimed.
-    `priority`: 0 overtakes, 5 is a blast's. `not_before`: quiet hours, caps and retries. `attempt`: how
+    `priority`: 0 overtakes, 5 is a blast's. `not_before`: quiet hours, caps, retries,
+    and an unknown's next look-up. `attempt`: how
     often it was claimed.
     `rank`: how far receipts have brought it, see `core.domain.receipts`; it never falls.
-    `error_code`: the provider's, 0 for none. `segments`: as counted by us when it left.
+    `was_resent`: an unknown that left no trace at the provider was sent once more. `error_code`: the provider's, 0 for
+    none. `segments`: as counted by us when it left.
     """
 
     __tablename__ = "deliveries"
@@ -82,6 +85,7 @@ class Delivery(SQLModel, table=True):
     status: DeliveryStatus = Field(default=DeliveryStatus.PENDING, sa_type=words(DeliveryStatus, "status"))
     skip_reason: SkipReason | None = Field(default=None, sa_type=words(SkipReason, "skip_reason"), nullable=True)
     attempt: int = Field(default=0, sa_type=sa.SmallInteger)
+    was_resent: bool = False
     rank: int = Field(default=0, sa_type=sa.SmallInteger)
     segments: int = Field(default=0, sa_type=sa.SmallInteger)
     provider_sid: str | None = Field(default=None, max_length=64, unique=True)

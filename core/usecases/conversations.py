@@ -54,15 +54,14 @@ def receive(session: Session, inbound: Inbound, *, now: datetime) -> Conversatio
         .on_conflict_do_nothing(index_elements=["address", "sender"])
     )
     conversation = _of(session, inbound)
-    if conversation is None:
-        raise LookupError("a conversation that was just made is gone")
+    if conversation is None or inbound.id is None:
+        raise LookupError("the text was not stored, or the conversation just made is gone")
     conversation.contact_id = _contact(session, inbound.address)
     conversation.blast_id = _answered_blast(session, inbound.address) or conversation.blast_id
     conversation.status = ConversationStatus.OPEN
     conversation.last_inbound_at = now
     inbound.conversation_id = conversation.id
     session.flush()
-    assert inbound.id is not None  # it was stored before
     outbox.record(session, MessageReceived(inbound.id), now=now)
     return conversation
 

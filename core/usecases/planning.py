@@ -13,6 +13,7 @@ from core.domain import hours
 from core.domain.events import BlastExpired, BlastStarted
 from core.domain.hours import QuietHours
 from core.domain.lifecycles import BlastStatus, DeliveryStatus, move
+from core.errors import Invalid
 from core.models import (
     Blast,
     BlastAudience,
@@ -103,33 +104,37 @@ def plan(session: Session, blast: Blast, *, sender: str, quiet: QuietHours | Non
     """
     wanted, left_out = audiences(session, blast.id)
     who = recipients(wanted, left_out, blast.channel).subquery("who")
-    not_before: Any = sa.literal(now, type_=UtcDateTime())
-    source: sa.FromClause = who
-    if quiet is not None:
-        opens = _opening_times(session, who, quiet, now)
-        source = who.join(opens, opens.c.zones == who.c.zones)
-        not_before = opens.c.opens_at
-    source = source.outerjoin(
-        Suppression, sa.and_(col(Suppression.address) == who.c.address, col(Suppression.lifted_at).is_(None))
+    opens = _opening_times(session, who, quiet, now)
+    reason = sa.func.coalesce(
+        skip_reason(col(Suppression.cause)), sa.case((opens.c.opens_at.is_(None), SkipReason.QUIET_HOURS.value))
     )
-    is_suppressed = col(Suppression.id).is_not(None)
-    columns = {
+    columns: dict[str, sa.ColumnElement[Any]] = {
+        "contact_id": who.c.id,
+        "address": who.c.address,
+        "not_before": sa.func.coalesce(opens.c.opens_at, sa.literal(now, type_=UtcDateTime())),
+        "status": sa.case((reason.is_not(None), DeliveryStatus.SKIPPED.value), else_=DeliveryStatus.PENDING.value),
+        "skip_reason": reason,
+        **_constants(blast, sender, now),
+    }
+    is_active = sa.and_(col(Suppression.address) == who.c.address, col(Suppression.lifted_at).is_(None))
+    source = who.join(opens, opens.c.zones == who.c.zones).outerjoin(Suppression, is_active)
+    already = sa.exists().where(col(Delivery.blast_id) == blast.id, col(Delivery.address) == who.c.address)
+    rows = sa.select(*columns.values()).select_from(source).where(~already)
+    session.execute(sa.insert(Delivery).from_select(list(columns), rows))
+
+
+def _constants(blast: Blast, sender: str, now: datetime) -> dict[str, sa.ColumnElement[Any]]:
+    return {
         "blast_id": sa.literal(blast.id, type_=sa.Uuid()),
         "kind": sa.literal(DeliveryKind.BLAST.value),
         "channel": sa.literal(blast.channel.value),
         "sender": sa.literal(sender),
-        "status": sa.case((is_suppressed, DeliveryStatus.SKIPPED.value), else_=DeliveryStatus.PENDING.value),
-        "skip_reason": skip_reason(col(Suppression.cause)),
         "created_at": sa.literal(now, type_=UtcDateTime()),
-        **{name: sa.literal(0) for name in ("attempt", "rank", "segments", "error_code")},
         "priority": sa.literal(_BLAST_PRIORITY),
         "error": sa.literal(""),
+        "was_resent": sa.false(),
+        **{name: sa.literal(0) for name in ("attempt", "rank", "segments", "error_code")},
     }
-    rows = sa.select(who.c.id, who.c.address, not_before, *columns.values()).select_from(source)
-    already = sa.exists().where(col(Delivery.blast_id) == blast.id, col(Delivery.address) == who.c.address)
-    session.execute(
-        sa.insert(Delivery).from_select(["contact_id", "address", "not_before", *columns], rows.where(~already))
-    )
 
 
 def skip_reason(cause: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[str | None]:
@@ -142,11 +147,17 @@ def skip_reason(cause: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[str | No
     )
 
 
-def _opening_times(session: Session, who: sa.FromClause, quiet: QuietHours, now: datetime) -> sa.FromClause:
-    """Return, for each set of zones among the recipients, when all of them are out of quiet hours."""
+def _opening_times(session: Session, who: sa.FromClause, quiet: QuietHours | None, now: datetime) -> sa.FromClause:
+    """Return, for each set of zones among the recipients, when it is no quiet hour in any: None if that never is."""
     found = session.scalars(sa.select(who.c.zones).distinct()).all()
-    rows = [
-        {"zones": zones, "opens_at": hours.next_open(tuple(filter(None, zones.split(","))), now, quiet)}
-        for zones in found
-    ]
+    rows = [{"zones": zones, "opens_at": _opens_at(zones, quiet, now)} for zones in found]
     return recordset(session, "opens", {"zones": sa.Text(), "opens_at": UtcDateTime()}, rows)
+
+
+def _opens_at(zones: str, quiet: QuietHours | None, now: datetime) -> datetime | None:
+    if quiet is None:
+        return now
+    try:
+        return hours.next_open(tuple(filter(None, zones.split(","))), now, quiet)
+    except Invalid:  # the number may lie in zones so far apart that their hours never overlap
+        return None

@@ -17,6 +17,7 @@ from core.models.dialect import recordset
 from core.usecases import consequences
 from core.usecases.sending import Claimed
 
+_LOOK_UP_AFTER = timedelta(seconds=30)
 _COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "id": sa.BigInteger(),
     "attempt": sa.Integer(),
@@ -80,7 +81,9 @@ def _row(result: Result, max_attempts: int) -> dict[str, Any]:
         case Accepted(sid):
             return row | {"status": DeliveryStatus.ACCEPTED.value, "sid": sid}
         case Unknown(reason):
-            return row | {"status": DeliveryStatus.UNKNOWN.value, "error": reason[:200]}
+            # The callback usually settles it within seconds; else it is looked up.
+            look_at = result.at + _LOOK_UP_AFTER
+            return row | {"status": DeliveryStatus.UNKNOWN.value, "error": reason[:200], "not_before": look_at}
         case Refused() as refused:
             return row | _refused(refused, result, max_attempts)
         case never:

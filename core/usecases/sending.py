@@ -1,4 +1,4 @@
-"""What happens to a delivery on its way out: queued, claimed before the call, given back, unknown when its lease ends."""
+"""What happens to a delivery on its way out: queued, claimed before the call, given back, unknown after its lease."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -232,7 +232,7 @@ def end_leases(session: Session, *, lease: timedelta, now: datetime) -> int:
     ended = session.execute(
         sa.update(Delivery)
         .where(*_is_stale(lease, now))
-        .values(status=DeliveryStatus.UNKNOWN, error="No answer was recorded before its lease ended.")
+        .values(status=DeliveryStatus.UNKNOWN, error="No answer was recorded before its lease ended.", not_before=now)
         .execution_options(synchronize_session=False)
     )
     return int(ended.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it

@@ -78,7 +78,7 @@ async function submit(event) {
   if (!surface || form.getAttribute("aria-busy")) return;
   form.setAttribute("aria-busy", "true");
   const { id } = surface.view;
-  const answer = await act("/ui/slack/submit", { view_id: id, values: surface.values() });
+  const answer = await act("/ui/slack/submit", { view_id: id, values: await surface.values() });
   form.removeAttribute("aria-busy");
   if (!answer || shown !== id) return;
   showErrors(answer.errors ?? {});
@@ -86,6 +86,7 @@ async function submit(event) {
 }
 
 async function close() {
+  await surfaces.get(shown)?.values();
   if (shown) await act("/ui/slack/close", { view_id: shown });
 }
 

@@ -76,7 +76,7 @@ export class MessageSurface extends Surface {
 export class ViewSurface extends Surface {
   constructor(view) {
     super();
-    Object.assign(this, { view, waiting: new Map(), timer: null, isTelling: false });
+    Object.assign(this, { view, waiting: new Map(), timer: null, telling: null });
   }
 
   saved(block, element) {
@@ -94,25 +94,24 @@ export class ViewSurface extends Surface {
     if (isQuiet) return null;
     this.waiting.set(`${block.block_id}/${element.action_id}`, { user: state.me, ...where, ...choice });
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.tellInputs(), "value" in choice && !isNow ? TYPING_PAUSE : 0);
+    this.timer = setTimeout(() => (this.telling ??= this.tellInputs()), "value" in choice && !isNow ? TYPING_PAUSE : 0);
     return null;
   }
 
   async tellInputs() {
-    if (this.isTelling) return;
-    this.isTelling = true;
     while (this.waiting.size) {
       const [key, body] = this.waiting.entries().next().value;
       this.waiting.delete(key);
       await attempt(() => post("/ui/slack/input", body));
     }
-    this.isTelling = false;
+    this.telling = null;
   }
 
-  /** Everything chosen, as view_submission wants it; what waits to be told is told by it. */
-  values() {
+  /** Everything chosen, as view_submission wants it, once nothing of it is under way any more. */
+  async values() {
     clearTimeout(this.timer);
     this.waiting.clear();
+    await this.telling;
     const values = {};
     for (const { type, block_id: block, element } of this.view.blocks) {
       const choice = type === "input" && this.held(`${block}/${element.action_id}`, element.type);

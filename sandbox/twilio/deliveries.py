@@ -159,7 +159,7 @@ class Deliveries:
 def callback_params(account_sid: str, message: Message, step: Step, *, now: float) -> dict[str, str]:
     """Return the form that Twilio posts when a text reaches a status.
 
-    Source: https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks
+    Source: https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
     """
     params = {
         "ApiVersion": API_VERSION,

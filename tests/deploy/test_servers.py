@@ -1,5 +1,6 @@
 """The servers of our own: they come up, keep what they hold over stops and kills, and leave nothing behind."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,16 @@ def test_a_closed_postgresql_leaves_no_files(tmp_path: Path) -> None:
     folder = server._home
     server.close()
     assert not folder.exists()
+
+
+def test_what_a_killed_owner_left_is_removed_by_the_next(own_postgres: PostgresServer, tmp_path: Path) -> None:
+    left = own_postgres._home.with_name("blast-postgres-left")
+    left.mkdir()
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    (left / "owner").write_text(str(killed.pid))
+    PostgresServer(tmp_path / "postgres", durable=True).close()
+    assert not left.exists()
 
 
 def _append_only_file(server: RedisServer) -> bytes:

@@ -11,14 +11,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.sandbox.slack_stage import plain, section
+
 Json = dict[str, Any]
 
 
 class TinyBot:
     """Opens a modal on /blast, posts what was submitted as a card, and takes presses of its buttons."""
 
-    def __init__(self, slack_api_url: str) -> None:
-        self._web = WebClient(token="xoxb-sandbox", base_url=slack_api_url)
+    def __init__(self, sandbox_url: str) -> None:
+        self.web = WebClient(token="xoxb-sandbox", base_url=f"{sandbox_url}/slack/api/")
         self.pressed: list[Json] = []
         self.heard: list[str] = []
 
@@ -38,7 +40,7 @@ class TinyBot:
     def _command(self, form: dict[str, str]) -> Response:
         if form.get("text"):
             return JSONResponse({"text": f"You typed {form['text']}"})
-        self._web.views_open(trigger_id=form["trigger_id"], view=composer(body=""))
+        self.web.views_open(trigger_id=form["trigger_id"], view=composer(body=""))
         return Response()
 
     def _interaction(self, payload: Json) -> Response:
@@ -48,18 +50,19 @@ class TinyBot:
         self.pressed.append({"user": payload["user"]["id"], **action})
         if action["action_id"] == "body":
             view = composer(body=action["value"] or "")
-            self._web.views_update(view_id=payload["view"]["id"], hash=payload["view"]["hash"], view=view)
+            self.web.views_update(view_id=payload["view"]["id"], hash=payload["view"]["hash"], view=view)
         if action["action_id"] == "approve":
             where = {"channel": payload["channel"]["id"], "ts": payload["message"]["ts"]}
             text = f"Approved by <@{payload['user']['id']}>"
-            self._web.chat_update(**where, text=text, blocks=[section(f":white_check_mark: {text}")])
+            self.web.chat_update(**where, text=text, blocks=[section(f":white_check_mark: {text}")])
         return Response()
 
     def _submitted(self, user: str, values: Json) -> Response:
         name = values["name"]["name"]["value"]
         if name == "taken":
             return JSONResponse({"response_action": "errors", "errors": {"name": "There is such a blast already."}})
-        self._web.chat_postMessage(channel="C0APPROVALS", text=name, blocks=card(user, name, values["body"]["body"]["value"]))
+        blocks = card(user, name, values["body"]["body"]["value"])
+        self.web.chat_postMessage(channel="C0APPROVALS", text=name, blocks=blocks)
         return Response()
 
     def _event(self, body: Json) -> Response:
@@ -67,7 +70,7 @@ class TinyBot:
         self.heard.append(event.get("type", ""))
         if event.get("type") == "app_home_opened":
             view = {"type": "home", "blocks": [section(f"Welcome home, <@{event['user']}>")]}
-            self._web.views_publish(user_id=event["user"], view=view)
+            self.web.views_publish(user_id=event["user"], view=view)
         return Response()
 
 
@@ -125,16 +128,6 @@ def card(author: str, name: str, body: str) -> list[Json]:
     ]
 
 
-def section(text: str) -> Json:
-    """Return a paragraph."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
-
-
 def option(text: str) -> Json:
     """Return an option whose value is its text in lower case."""
     return {"text": plain(text), "value": text.lower()}
-
-
-def plain(text: str) -> Json:
-    """Return a plain_text object."""
-    return {"type": "plain_text", "text": text}

@@ -23,10 +23,14 @@ class FakeLedger:
         self.waiting = [Claimed(n, 1, DeliveryKind.REPLY, phone(n % 100), "Hi", 1, None) for n in range(count)]
         self.results: list[Result] = []
         self.outages = 0
+        self.was_dry = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
 
     def claim(self, limit: int) -> list[Claimed]:
         self._be_away()
         taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
+        if not taken:
+            self._loop.call_soon_threadsafe(self.was_dry.set)
         return taken
 
     def record(self, results: Sequence[Result]) -> None:
@@ -200,8 +204,7 @@ def test_a_nudge_while_draining_brings_what_came_meanwhile() -> None:
         drain = drain_of(ledger, channel)
         running = asyncio.create_task(drain.run())
         await asyncio.wait_for(channel.first.wait(), 5)
-        while ledger.waiting or not drain._is_dry:
-            await asyncio.sleep(0.001)
+        await asyncio.wait_for(ledger.was_dry.wait(), 5)
         ledger.waiting += [Claimed(99, 1, DeliveryKind.REPLY, phone(9), "Late", 1, None)]
         drain.look_again()
         await running

@@ -1,7 +1,8 @@
 """A small grammar for phrases, matched word by word in linear time.
 
 `stop ~2 texting|calling $me?` is *stop*, then up to two words of any kind, then one of two words, then perhaps one of a
-class. `<` before the first and `>` after the last tie a phrase to a clause's start (after greetings) and end. `por_favor` is two words.
+class. `<` before the first and `>` after the last tie a phrase to a clause's start (after greetings) and end;
+`,` may be any punctuation or none; `por_favor` is two words.
 """
 
 from collections import defaultdict
@@ -81,6 +82,8 @@ class Phrases:
 def _step(part: str, classes: Mapping[str, Sequence[str]]) -> Step:
     if part.startswith("~"):
         return Step(gap=int(part[1:]))
+    if part == ",":
+        return Step(((BREAK,),), optional=True)
     names = part.rstrip("?").split("|")
     written = [word for name in names for word in (classes[name[1:]] if name.startswith("$") else [name])]
     return Step(tuple(tuple(tokens(each.replace("_", " "))) for each in written), part.endswith("?"))

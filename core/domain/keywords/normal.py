@@ -22,7 +22,8 @@ _SPOKEN = {
 }
 _SPEAK = str.maketrans(_SPOKEN)
 _BREAKS = frozenset('.,!?;:…\n\r()[]{}"“”«»„|/。，、！？；：؟،؛।—–')
-_INVISIBLE = frozenset({"Cf", "Mn", "Me", "Cs"})
+_FOLDED = frozenset([*map(chr, range(0x0300, 0x0370)), *map(chr, range(0x064B, 0x0660)), "\u0670", "\u0640"])
+_NUMBER_SIGN = re.compile(r"#(?!\w)")
 _QUOTES = '"“”«»„'
 _REACTION = re.compile(
     r"^\W{0,9}(?:liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|reacted|removed an?|"
@@ -39,16 +40,16 @@ def plain(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """Fold the accents too: people on plain keyboards write `no mas`."""
+    """Fold accents too (Latin, Cyrillic, Arabic; not the marks that make Japanese or Hindi letters): `no mas`."""
     apart = unicodedata.normalize("NFKD", plain(text))
-    bare = "".join(each for each in apart if unicodedata.category(each) not in _INVISIBLE)
+    bare = "".join(each for each in apart if each not in _FOLDED)
     return unicodedata.normalize("NFC", bare)
 
 
 def tokens(text: str) -> list[str]:
     """Split into words and BREAKs; scripts without spaces (Chinese, Japanese, Korean, Thai) go sign by sign."""
     written: list[str] = []
-    for each in _own_words(folded(text)).translate(_SPEAK):
+    for each in _NUMBER_SIGN.sub(" number ", _own_words(folded(text))).translate(_SPEAK):
         written.append(f" {BREAK} " if each in _BREAKS else _spell(each))
     return _without_idle_breaks("".join(written).split())
 

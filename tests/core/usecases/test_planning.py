@@ -78,6 +78,16 @@ def test_quiet_hours_hold_each_recipient_until_their_own_morning(session: Sessio
     assert stored == 1
 
 
+def test_whoever_may_be_in_zones_without_a_common_hour_is_skipped_with_the_reason(session: Session) -> None:
+    nowhere = factories.contact(session, 1, zones="America/New_York,Pacific/Honolulu")
+    start(
+        session,
+        factories.blast(session, [factories.audience(session, contacts=[nowhere])]),
+        QuietHours.parse("09:00-12:00;sun=09:00-12:00"),
+    )
+    assert planned(session)[factories.phone(1)].skip_reason is SkipReason.QUIET_HOURS
+
+
 def test_planning_twice_adds_nobody(session: Session) -> None:
     blast = factories.blast(session, [factories.audience(session, contacts=[factories.contact(session)])])
     start(session, blast)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -33,7 +34,7 @@ def session(engine: sa.Engine) -> Iterator[Session]:
         yield session
 
 
-def running(session: Session, count: int = 3, **values: object) -> Blast:
+def running(session: Session, count: int = 3, **values: Any) -> Blast:
     contacts = [factories.contact(session, number, first_name=f"Ann{number}") for number in range(count)]
     blast = factories.blast(session, [factories.audience(session, contacts=contacts)], **values)
     planning.start(session, blast.id, sender=SENDER, quiet=None, max_lag=timedelta(days=1), now=NOON)

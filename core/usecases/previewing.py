@@ -1,0 +1,247 @@
+"""What a blast would be if it were sent: counted on the merged text of every recipient, before anybody approves."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core import settings
+from core.domain import hours, message, tokens
+from core.domain.hours import QuietHours
+from core.domain.message import Measure
+from core.errors import Invalid
+from core.models import ChannelName, Contact, SkipReason, Suppression
+from core.usecases import planning
+from core.usecases.merging import values
+
+_OWN = frozenset({"name", "first_name"})
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is approved: whom a blast is for, what it says, when and how. `send_at` None: once it is approved."""
+
+    name: str
+    channel: ChannelName
+    body: str
+    audience_ids: tuple[UUID, ...]
+    excluded_ids: tuple[UUID, ...] = ()
+    send_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One recipient's text. `kind`: first, dearest or oddest; `count`: how many get exactly this."""
+
+    kind: str
+    text: str
+    segments: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a blast would cost and say.
+
+    `measure`: of the dearest text. `skipped`: recipients who are out of reach, by reason. `missing`: by token, how many
+    recipients have no value for it; `incomplete`: how many lack one at all. `unknown_tokens`: those that nobody has.
+    `too_long`: how many texts are over the limit; `longest`: characters of the longest. `unusual`: texts that need
+    UCS-2 because of the recipient's own values.
+    """
+
+    measure: Measure
+    recipients: int
+    skipped: Mapping[str, int]
+    segments_total: int
+    cost: Decimal
+    currency: str
+    missing: Mapping[str, int]
+    incomplete: int
+    unknown_tokens: tuple[str, ...]
+    too_long: int
+    longest: int
+    unusual: int
+    finish_at: datetime
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Recipients who have the same values for the tokens of a text, and so get the same one."""
+
+    values: Mapping[str, str]
+    reason: str | None
+    since: datetime
+    count: int
+
+
+class _Text(NamedTuple):
+    group: _Group
+    body: str
+    measure: Measure
+
+
+def preview(session: Session, content: Content, *, now: datetime) -> Preview:
+    """Count what `content` would be if it were sent; a broken token is counted as it stands."""
+    template = _template(content.body)
+    groups = _groups(session, content, template.names)
+    reached = [group for group in groups if group.reason is None]
+    texts, missing, incomplete = _merge(template, reached)
+    limit = settings.current().message_max_length
+    lengths = [(len(text.body.encode("utf-16-le", "surrogatepass")) // 2, text.group.count) for text in texts]
+    segments_total = sum(text.measure.segments * text.group.count for text in texts)
+    body_measure = message.measure(content.body)
+    chosen = settings.current()
+    return Preview(
+        measure=max((text.measure for text in texts), key=_dearness, default=body_measure),
+        recipients=sum(group.count for group in reached),
+        skipped=_by_reason(groups),
+        segments_total=segments_total,
+        cost=(chosen.price_per_segment * segments_total).quantize(Decimal("0.01")),
+        currency=chosen.price_currency,
+        missing=missing,
+        incomplete=incomplete,
+        unknown_tokens=_unknown(template, groups),
+        too_long=sum(count for length, count in lengths if length > limit),
+        longest=max((length for length, _ in lengths), default=len(content.body)),
+        unusual=sum(t.group.count for t in texts if t.measure.encoding == "UCS-2" and body_measure.encoding == "GSM-7"),
+        finish_at=_finish_at(session, content, segments_total, now),
+        samples=tuple(_samples(texts)),
+    )
+
+
+def _template(body: str) -> tokens.Template:
+    try:
+        return tokens.parse(body)
+    except Invalid:
+        return tokens.Template((), body)
+
+
+def _groups(session: Session, content: Content, names: frozenset[str]) -> list[_Group]:
+    """Return the recipients, grouped by what they have for these tokens: a text is merged once a group."""
+    if not content.audience_ids:
+        return []
+    who = planning.recipients(content.audience_ids, content.excluded_ids, content.channel).subquery("who")
+    attributes = sorted(names - _OWN)
+    own = (col(Contact.name), col(Contact.first_name)) if names & _OWN else (sa.literal(""), sa.literal(""))
+    picked = [own[0].label("name"), own[1].label("first_name")]
+    picked += [col(Contact.attributes)[name].as_string().label(f"value_{i}") for i, name in enumerate(attributes)]
+    each = (
+        sa.select(*picked, planning.skip_reason(col(Suppression.cause)).label("reason"), col(Contact.created_at))
+        .select_from(who)
+        .join(Contact, col(Contact.id) == who.c.id)
+        .outerjoin(
+            Suppression, sa.and_(col(Suppression.address) == who.c.address, col(Suppression.lifted_at).is_(None))
+        )
+        .subquery("each")
+    )
+    keys = [column for column in each.c if column.name != "created_at"]
+    rows = session.execute(
+        sa.select(*keys, sa.func.min(each.c.created_at), sa.func.count()).select_from(each).group_by(*keys)
+    )
+    return [_group(row, attributes) for row in rows]
+
+
+def _group(row: Sequence[Any], attributes: Sequence[str]) -> _Group:
+    name, first_name, *found, reason, since, count = row
+    known = values(name, first_name, dict(zip(attributes, found, strict=True)))
+    return _Group(known, reason, since, count)
+
+
+def _by_reason(groups: Sequence[_Group]) -> dict[str, int]:
+    skipped: Counter[str] = Counter()
+    for group in groups:
+        if group.reason is not None:
+            skipped[SkipReason(group.reason).value] += group.count
+    return dict(skipped)
+
+
+def _merge(template: tokens.Template, groups: Sequence[_Group]) -> tuple[list[_Text], dict[str, int], int]:
+    """Return the texts that can be made, and what is missing for the others."""
+    texts: list[_Text] = []
+    missing: Counter[str] = Counter()
+    incomplete = 0
+    for group in groups:
+        try:
+            body = template.merge(group.values)
+        except tokens.MissingValue as lack:
+            incomplete += group.count
+            missing.update(dict.fromkeys(lack.names, group.count))
+        except Invalid:
+            # Longer than any text may be: counted as far as it goes, and refused by its length.
+            body = template.tail + " " * tokens.LONGEST
+            texts.append(_Text(group, body, message.measure(body)))
+        else:
+            texts.append(_Text(group, body, message.measure(body)))
+    return texts, dict(missing), incomplete
+
+
+def _unknown(template: tokens.Template, groups: Sequence[_Group]) -> tuple[str, ...]:
+    """Name the tokens for which nobody has a value: most likely a slip of the pen, even with a fallback."""
+    if not groups:
+        return ()
+    return tuple(
+        name
+        for name in sorted(template.names - _OWN)
+        if not any((group.values.get(name) or "").strip() for group in groups)
+    )
+
+
+def _dearness(measure: Measure) -> tuple[int, int]:
+    return measure.segments, measure.units
+
+
+def _samples(texts: Sequence[_Text]) -> Iterator[Sample]:
+    """Give the first, the dearest and the oddest text, each once."""
+    if not texts:
+        return
+    usual = Counter(text.measure.encoding for text in texts).most_common(1)[0][0]
+    picks: tuple[tuple[str, Callable[[_Text], Any]], ...] = (
+        ("first", lambda text: (-text.group.since.timestamp(), -len(text.body))),
+        ("dearest", lambda text: _dearness(text.measure)),
+        ("oddest", lambda text: (text.measure.encoding != usual, _oddness(text), -text.measure.units)),
+    )
+    told: set[str] = set()
+    for kind, key in picks:
+        text = max((each for each in texts if each.body not in told), key=key, default=None)
+        if text is not None:
+            told.add(text.body)
+            yield Sample(kind, text.body, text.measure.segments, text.group.count)
+
+
+def _oddness(text: _Text) -> int:
+    """Count the values that look unlike words: blank ones, all capitals, digits, one letter."""
+    return sum(
+        1
+        for value in text.group.values.values()
+        if len(value.strip()) < 2 or (value.isupper() and len(value) > 3) or any(char.isdigit() for char in value)
+    )
+
+
+def _finish_at(session: Session, content: Content, segments: int, now: datetime) -> datetime:
+    """Return when the last text will have left: at the sender's rate, and when it is open for everybody."""
+    chosen = settings.current()
+    start = max(content.send_at or now, now + timedelta(seconds=chosen.undo_seconds))
+    sent = start + timedelta(seconds=segments / chosen.sender_rate if chosen.sender_rate else 0)
+    return max(sent, _open_for_all(session, content, start, QuietHours.parse(chosen.quiet_hours)))
+
+
+def _open_for_all(session: Session, content: Content, start: datetime, window: QuietHours) -> datetime:
+    if not content.audience_ids or window == hours.ALWAYS:
+        return start
+    who = planning.recipients(content.audience_ids, content.excluded_ids, content.channel).subquery("who")
+    zones = session.scalars(sa.select(who.c.zones).distinct())
+    return max((_opens(found, start, window) for found in zones), default=start)
+
+
+def _opens(zones: str, start: datetime, window: QuietHours) -> datetime:
+    try:
+        return hours.next_open(tuple(filter(None, zones.split(","))), start, window)
+    except Invalid:
+        return start

@@ -1,0 +1,95 @@
+"""What may have left is looked up, and sent once more only when the provider never took it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from core import db
+from core.domain.channel import Trace, Unknown
+from core.domain.lifecycles import DeliveryStatus
+from core.models import Delivery
+from core.usecases import recording, sending, settling
+from core.usecases.recording import Result
+from tests import factories
+from tests.factories import NOON, SENDER
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def session(database_url: str) -> Iterator[Session]:
+    engine = db.connect(database_url)
+    with db.transaction(engine) as session:
+        yield session
+    engine.dispose()
+
+
+@pytest.fixture
+def unknown(session: Session) -> Delivery:
+    delivery = factories.delivery(session, body="See you at 6")
+    make_unknown(session)
+    return delivery
+
+
+def make_unknown(session: Session) -> None:
+    claims = sending.claim(session, None, sender=SENDER, limit=9, hourly_cap=10, now=NOON)
+    results = [Result(each, Unknown("read time-out"), NOON) for each in claims]
+    recording.record(session, results, max_attempts=8, now=NOON)
+
+
+def look_up(session: Session, trace: Trace | None, *, after: timedelta, may_resend: bool = True) -> None:
+    taken = settling.take_due(session, now=NOON + after)
+    attempts = {outgoing.delivery_id: outgoing.attempt for outgoing, _ in taken}
+    found = dict.fromkeys(attempts, trace)
+    settling.settle(session, found, attempts=attempts, may_resend=may_resend, now=NOON + after)
+
+
+def status(session: Session) -> DeliveryStatus:
+    session.expire_all()
+    return session.scalars(sa.select(Delivery)).one().status
+
+
+def test_a_callback_gets_its_chance_before_a_look_up(session: Session, unknown: Delivery) -> None:
+    assert not settling.has_due(session, now=NOON + timedelta(seconds=29))
+    assert settling.has_due(session, now=NOON + timedelta(seconds=30))
+
+
+def test_it_is_looked_for_by_recipient_text_and_time(session: Session, unknown: Delivery) -> None:
+    ((outgoing, since),) = settling.take_due(session, now=NOON + MINUTE)
+    assert (outgoing.address, outgoing.body, since) == (factories.phone(0), "See you at 6", NOON)
+
+
+def test_nobody_else_looks_for_it_meanwhile(session: Session, unknown: Delivery) -> None:
+    assert settling.take_due(session, now=NOON + MINUTE)
+    assert settling.take_due(session, now=NOON + MINUTE) == []
+    assert settling.take_due(session, now=NOON + 2 * MINUTE)
+
+
+def test_a_trace_settles_it(session: Session, unknown: Delivery) -> None:
+    look_up(session, Trace("SM1", "delivered", 0), after=MINUTE)
+    assert status(session) is DeliveryStatus.DELIVERED
+
+
+def test_without_a_trace_it_stays_unknown_for_a_quarter_of_an_hour(session: Session, unknown: Delivery) -> None:
+    look_up(session, None, after=15 * MINUTE)
+    assert status(session) is DeliveryStatus.UNKNOWN
+    look_up(session, None, after=17 * MINUTE)
+    assert status(session) is DeliveryStatus.PENDING
+
+
+def test_it_is_sent_once_more_and_no_second_time(session: Session, unknown: Delivery) -> None:
+    look_up(session, None, after=17 * MINUTE)
+    claims = sending.claim(session, None, sender=SENDER, limit=9, hourly_cap=10, now=NOON + 18 * MINUTE)
+    assert [each.attempt for each in claims] == [2]
+    results = [Result(each, Unknown("again"), NOON + 18 * MINUTE) for each in claims]
+    recording.record(session, results, max_attempts=8, now=NOON + 18 * MINUTE)
+    look_up(session, None, after=60 * MINUTE)
+    assert status(session) is DeliveryStatus.UNKNOWN
+
+
+def test_a_person_decides_when_it_is_set_so(session: Session, unknown: Delivery) -> None:
+    look_up(session, None, after=60 * MINUTE, may_resend=False)
+    assert status(session) is DeliveryStatus.UNKNOWN
