@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PositiveFloat, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core.domain import retries
 from core.domain.hours import QuietHours
 from core.errors import Misconfigured, Rejected
 
@@ -64,11 +65,12 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(default=100, ge=1, le=1000)
     max_per_recipient_per_hour: int = Field(default=10, ge=1)
     max_attempts: int = Field(default=8, ge=1)
+    retry_after: Annotated[tuple[PositiveFloat, ...], NoDecode] = retries.WAITS_S
     claim_lease_seconds: int = Field(default=90, ge=40)
     resend_untraced: bool = True
     retention_days: int = Field(default=30, ge=1)
 
-    @field_validator("slack_admins", mode="before")
+    @field_validator("slack_admins", "retry_after", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part for part in re.split(r"[,\s]+", value) if part) if isinstance(value, str) else value

@@ -47,7 +47,7 @@ def _playwrights_own() -> Iterator[str]:
 def _run(*command: str) -> bool:
     env = {**os.environ, "PLAYWRIGHT_BROWSERS_PATH": str(_OWN), "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        ended = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, timeout=_INSTALL_SECONDS, check=False)
+        ended = subprocess.run(command, env=env, capture_output=True, timeout=_INSTALL_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return ended.returncode == 0

@@ -5,8 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from deploy import lock, venv
 from deploy.children import CannotStart
@@ -52,22 +53,22 @@ def setup(_: list[str]) -> int:
     return 0
 
 
-def start(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> NoReturn:
     """Start every process of the Procfile with the settings of .env."""
-    return _launch("start", arguments)
+    _launch("start", arguments)
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> NoReturn:
     """Start every process against the sandbox, and stay up."""
-    return _launch("run", arguments)
+    _launch("run", arguments)
 
 
-def demo(arguments: list[str]) -> int:
+def demo(arguments: list[str]) -> NoReturn:
     """Play one blast through against the sandbox, and tell the story (`demo --postgres`: on a real PostgreSQL)."""
-    return _launch("demo", arguments)
+    _launch("demo", arguments)
 
 
-def test(arguments: list[str]) -> int:
+def test(arguments: list[str]) -> NoReturn:
     """Run all the tests, on real servers."""
     python = venv.ensure("dev")
     found = subprocess.run(
@@ -77,7 +78,7 @@ def test(arguments: list[str]) -> int:
     temporary = ROOT / "var" / "tests"
     temporary.mkdir(parents=True, exist_ok=True)
     env.setdefault("PYTEST_DEBUG_TEMPROOT", str(temporary))
-    return subprocess.run([python, "-m", "pytest", *arguments], env=env, check=False).returncode
+    _become([python, "-m", "pytest", *arguments], env)
 
 
 def lint(_: list[str]) -> int:
@@ -89,12 +90,10 @@ def lint(_: list[str]) -> int:
     return 1 if failed else 0
 
 
-def bench(arguments: list[str]) -> int:
+def bench(arguments: list[str]) -> NoReturn:
     """Run the benchmarks; prints JSON lines."""
     python = venv.ensure("dev")
-    return subprocess.run(
-        [python, "-m", "tests.benchmarks", *arguments], env=venv.environment(), check=False
-    ).returncode
+    _become([python, "-m", "tests.benchmarks", *arguments], venv.environment())
 
 
 def renew_lock(_: list[str]) -> int:
@@ -112,11 +111,15 @@ def clean(_: list[str]) -> int:
     return 0
 
 
-def _launch(mode: str, arguments: list[str]) -> int:
-    """Become the launch, so that a signal to us is a signal to it."""
+def _launch(mode: str, arguments: list[str]) -> NoReturn:
     python = venv.ensure("dev" if "--postgres" in arguments else "base")
+    _become([python, "-m", "deploy.launch", mode, *arguments], venv.environment())
+
+
+def _become(command: list[str | Path], env: Mapping[str, str]) -> NoReturn:
+    """Turn into `command`, so that a signal to us is a signal to it, and it has all the time it wants to stop."""
     sys.stdout.flush()
-    os.execve(python, [str(python), "-m", "deploy.launch", mode, *arguments], venv.environment())
+    os.execve(command[0], [str(word) for word in command], env)
 
 
 def _passes(program: str, *arguments: str) -> bool:

@@ -20,6 +20,7 @@ from deploy.children import CannotStart
 from deploy.postgres import PostgresServer
 from deploy.redis import RedisServer
 from deploy.supervisor import Ended, Interrupted, Supervisor, read_procfile
+from sandbox.contacts import refuse_real_people
 from sandbox.settings import UnsafeSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,8 @@ VAR = ROOT / "var"
 Mode = Literal["start", "run", "demo"]
 
 _READY_SECONDS = 60
+_SEED = ("--rows", "200")  # people to text by hand; the same ones at every start
+_SEED_ROWS = "200"  # so that whoever opens the page has somebody to text
 _USUAL_REDIS_PORT = 6379  # where `blast` looks when nothing else is said
 
 
@@ -82,6 +85,8 @@ class _Launch:
             self._env["DATABASE_URL"] = server.url()
             print(f"Database: PostgreSQL from {server.origin}, on port {server.port}", flush=True)
         elif self._env.get("DATABASE_URL"):
+            if self._is_sandboxed:
+                refuse_real_people(self._env["DATABASE_URL"])
             print("Database: the one that DATABASE_URL names", flush=True)
         else:
             self._env["DATABASE_URL"] = f"sqlite:///{self._home / 'blast.db'}"
@@ -122,6 +127,9 @@ class _Launch:
         if self._mode == "demo":
             supervisor.start_in_front("demo", ["python", "-m", "sandbox.demo"])
         elif self._mode == "run":
+            supervisor.run("seed", ["python", "-m", "sandbox.demo", "--seed", *_SEED, "--folder", str(self._home)])
+            seed = ["python", "-m", "sandbox.demo", "--seed", "--rows", _SEED_ROWS, "--folder", str(self._home)]
+            supervisor.run("seed", seed)
             supervisor.say(f"\nReady. Open {self._env['SANDBOX_URL']} in a browser; Ctrl-C stops everything.\n")
 
     def _is_healthy(self, port: str) -> partial[bool]:

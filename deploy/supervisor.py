@@ -71,7 +71,7 @@ class Supervisor:
             raise Interrupted(ended)
         self._stages.pop()
         if ended.code:
-            raise CannotStart(f"`{shlex.join(command)}` ended with exit code {ended.code}.{self._where(name)}")
+            raise CannotStart(f"`{shlex.join(command)}` failed with exit code {ended.code}.{self._where(name)}")
 
     def start(self, commands: Mapping[str, Sequence[str]]) -> None:
         """Start a stage: processes that may start together, and are stopped together."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from deploy import children
 from deploy.children import CannotStart
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,8 +108,13 @@ def _lock(kind: Kind) -> Path:
 
 def _install(kind: Kind) -> None:
     command = [*_pip(), "install", "-qq", "--no-input", "--disable-pip-version-check", "--no-compile"]
-    installed = subprocess.run([*command, "--require-hashes", "-r", _lock(kind)], env=environment(), check=False)
-    if installed.returncode:
+    # In a session of its own: on Ctrl-C it is ended by us, without a stack trace of pip's.
+    installation = children.start([*command, "--require-hashes", "-r", _lock(kind)], env=environment())
+    try:
+        failed = installation.wait() != 0
+    finally:
+        children.stop(installation)
+    if failed:
         raise CannotStart(
             "Installing the libraries failed; the reason stands above. If the package index couldn't be reached, "
             "start again when it can: nothing else has to be undone."

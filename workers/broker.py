@@ -34,7 +34,7 @@ def nudge(actor: str, *args: str | int, queue: str) -> None:
     """Have a worker run `actor`, named so that the clock needn't import what the workers do.
 
     Raises:
-        dramatiq.errors.ConnectionError: Redis doesn't answer.
+        dramatiq.errors.BrokerConnectionError: Redis doesn't answer.
     """
     broker.declare_queue(queue)
     broker.enqueue(dramatiq.Message(queue_name=queue, actor_name=actor, args=args, kwargs={}, options={}))

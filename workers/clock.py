@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
-from dramatiq.errors import ConnectionError as QueueError
+from dramatiq.errors import BrokerConnectionError
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
@@ -53,7 +53,7 @@ class Clock:
         while not stopped.wait(shortest):
             try:
                 self.tick(now())
-            except (OperationalError, QueueError, RedisError) as error:
+            except (OperationalError, BrokerConnectionError, RedisError) as error:
                 log.warning("clock.late", error=type(error).__name__)
                 stopped.wait(_TRY_AGAIN_S)
 

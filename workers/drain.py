@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -14,7 +15,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 
 from core.clock import utc_now
-from core.domain.channel import Channel, Outcome, Outgoing, Unknown
+from core.domain.channel import LONGEST_VALIDITY_S, Channel, Outcome, Outgoing, Unknown
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed
 
@@ -180,7 +181,15 @@ class Drain:
                 self._stirred.set()
 
     async def _post(self, claim: Claimed) -> None:
-        outgoing = Outgoing(claim.id, claim.attempt, self._sender, claim.address, claim.body, claim.segments)
+        outgoing = Outgoing(
+            claim.id,
+            claim.attempt,
+            self._sender,
+            claim.address,
+            claim.body,
+            claim.segments,
+            _validity_s(claim, utc_now()),
+        )
         outcome: Outcome = Unknown("We stopped before the provider answered.")
         try:
             outcome = await self._channel.send(outgoing)
@@ -221,3 +230,11 @@ class Drain:
             except OperationalError as error:
                 log.warning("database.unavailable", error=type(error.orig).__name__)
                 await asyncio.sleep(_TRY_AGAIN_S)
+
+
+def _validity_s(claim: Claimed, now: datetime) -> int | None:
+    """Return how long the provider may keep it in its own queue: not into the recipient's quiet hours."""
+    if claim.closes_at is None:
+        return None
+    left_s = int((claim.closes_at - now).total_seconds())
+    return max(left_s, 1) if left_s < LONGEST_VALIDITY_S else None

@@ -56,7 +56,10 @@ class Ledger:
     def record(self, results: Sequence[Result]) -> None:
         """Write what the provider answered."""
         with db.transaction() as session:
-            recording.record(session, results, max_attempts=settings.current().max_attempts, now=utc_now())
+            config = settings.current()
+            recording.record(
+                session, results, max_attempts=config.max_attempts, retry_after=config.retry_after, now=utc_now()
+            )
 
     def release(self, claims: Sequence[Claimed]) -> None:
         """Give back what was not sent."""

@@ -9,9 +9,10 @@ import structlog
 from sqlmodel import Session, col
 
 from core import db, settings
+from core.domain.hours import QuietHours
 from core.domain.lifecycles import BlastStatus
 from core.models import Blast, OutboxEvent, SeenRequest
-from core.usecases import planning, scheduling, sending, settling
+from core.usecases import planning, scheduling, sending, settling, windows
 from workers import relay
 from workers.broker import SENDING, UPDATES, nudge
 
@@ -80,6 +81,16 @@ def end_leases(now: datetime) -> None:
             log.warning("claims.unknown", count=sending.end_leases(session, lease=lease, now=now))
 
 
+def keep_quiet_hours(now: datetime) -> None:
+    """Hold until the next morning what could not leave before its recipient's quiet hours began."""
+    with db.reading() as session:
+        has_closed = windows.has_closed(session, now=now)
+    if has_closed:
+        with db.transaction() as session:
+            count = windows.move_on(session, QuietHours.parse(settings.current().quiet_hours), now=now)
+        log.info("deliveries.held_for_the_night", count=count)
+
+
 def settle_unknowns(now: datetime) -> None:
     """Nudge the workers to look up what may have left."""
     with db.reading() as session:
@@ -122,6 +133,7 @@ ENTRIES = (
     Entry("finish_blasts", timedelta(seconds=1), finish_blasts),
     Entry("refresh_cards", timedelta(seconds=3), refresh_cards),
     Entry("end_leases", timedelta(seconds=5), end_leases),
+    Entry("keep_quiet_hours", timedelta(seconds=10), keep_quiet_hours),
     Entry("settle_unknowns", timedelta(seconds=10), settle_unknowns),
     Entry("prune", timedelta(hours=1), prune),
 )

@@ -7,7 +7,8 @@ request to the letter (a test compares them); look-ups and lists go through the 
 import json
 from base64 import b64encode
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
+from functools import lru_cache
+from urllib.parse import quote_plus
 
 import aiohttp
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # ships no types
@@ -32,7 +33,7 @@ class Twilio:
         user, secret = _credentials(settings)
         account = f"{settings.twilio_api_url.rstrip('/')}/2010-04-01/Accounts/{settings.twilio_account_sid}"
         self._url = f"{account}/Messages.json"
-        self._callback = f"{settings.public_url.rstrip('/')}/twilio/status"
+        self._callback = quote_plus(f"{settings.public_url.rstrip('/')}/twilio/status")
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_ANSWER_S),
@@ -58,12 +59,13 @@ class Twilio:
 
     def form(self, outgoing: Outgoing) -> bytes:
         """Return the form to post; the callback's address carries our id, so that a receipt finds its delivery."""
+        callback = f"{self._callback}%3Fdelivery%3D{outgoing.delivery_id}%26attempt%3D{outgoing.attempt}"
+        validity = f"&ValidityPeriod={outgoing.validity_s}" if outgoing.validity_s is not None else ""
         sender = "MessagingServiceSid" if outgoing.sender.startswith("MG") else "From"
-        callback = f"{self._callback}?delivery={outgoing.delivery_id}&attempt={outgoing.attempt}"
-        fields = {"To": outgoing.address, "StatusCallback": callback, sender: outgoing.sender, "Body": outgoing.body}
-        if outgoing.validity_s is not None:
-            fields["ValidityPeriod"] = str(outgoing.validity_s)
-        return urlencode(fields).encode()
+        return (
+            f"To={_quoted(outgoing.address)}&StatusCallback={callback}{validity}"
+            f"&{sender}={_quoted(outgoing.sender)}&Body={_quoted(outgoing.body)}"
+        ).encode()
 
     async def close(self) -> None:
         """Close the pooled connections."""
@@ -101,6 +103,10 @@ def _credentials(settings: Settings) -> tuple[str, str]:
     if settings.twilio_api_key_sid:
         return settings.twilio_api_key_sid, settings.twilio_api_key_secret
     return settings.twilio_account_sid, settings.twilio_auth_token
+
+
+# Most of a blast's copies say the same: quoting is a tenth of what a send costs.
+_quoted = lru_cache(maxsize=1024)(quote_plus)
 
 
 def _outcome(status: int, body: bytes) -> Outcome:

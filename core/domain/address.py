@@ -177,6 +177,7 @@ def _country(phone: str) -> str | None:
     return code if code and code.isalpha() else None
 
 
+@lru_cache(maxsize=4096)
 def _ascii_domain(domain: str) -> str:
     try:
         ascii_domain = domain.lower().encode("idna").decode("ascii")
@@ -190,4 +191,4 @@ def _ascii_domain(domain: str) -> str:
 
 def _without_marks(text: str) -> str:
     """Drop what can't be seen: phones copy numbers with marks of writing direction around them."""
-    return "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return text if text.isascii() else "".join(char for char in text if unicodedata.category(char) != "Cf")

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
+# Ten hours: what Twilio keeps by itself, and the most that may be asked of it.
+LONGEST_VALIDITY_S = 36_000
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message about to leave, claimed for this attempt.

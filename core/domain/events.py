@@ -85,3 +85,22 @@ class ConversationChanged(Event):
     conversation_id: UUID
     by: UUID | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeOpened(Event):
+    """Somebody looks at the Home tab; `refusal` is what they read instead when they may not use Blast."""
+
+    name: ClassVar[str] = "home.opened"
+    slack_user_id: str
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaffTold(Event):
+    """Something is to be said in Slack: in a channel's thread, or directly to the user whose id is the channel."""
+
+    name: ClassVar[str] = "staff.told"
+    channel: str
+    text: str
+    thread_ts: str | None = None

@@ -38,7 +38,7 @@ class Delivery(SQLModel, table=True):
 
     `body` is None for a blast's copy: it is merged from the blast and the contact when claimed.
     `priority`: 0 overtakes, 5 is a blast's. `not_before`: quiet hours, caps, retries,
-    and an unknown's next look-up. `attempt`: how
+    and an unknown's next look-up. `closes_at`: when the recipient's quiet hours begin again, None if they never do. `attempt`: how
     often it was claimed.
     `rank`: how far receipts have brought it, see `core.domain.receipts`; it never falls.
     `was_resent`: an unknown that left no trace at the provider was sent once more. `error_code`: the provider's, 0 for
@@ -62,6 +62,12 @@ class Delivery(SQLModel, table=True):
             "id",
             postgresql_where=sa.text("status = 'pending'"),
             sqlite_where=sa.text("status = 'pending'"),
+        ),
+        sa.Index(
+            "ix_deliveries_closing",
+            "closes_at",
+            postgresql_where=sa.text("status = 'pending' AND closes_at IS NOT NULL"),
+            sqlite_where=sa.text("status = 'pending' AND closes_at IS NOT NULL"),
         ),
         sa.Index(
             "ix_deliveries_leased",
@@ -94,6 +100,7 @@ class Delivery(SQLModel, table=True):
     staff_id: UUID | None = Field(default=None, foreign_key="staff.id")
     created_at: datetime = instant()
     not_before: datetime = instant()
+    closes_at: datetime | None = instant(default=None, nullable=True)
     claimed_at: datetime | None = instant(default=None, nullable=True)
     accepted_at: datetime | None = instant(default=None, nullable=True)
     ended_at: datetime | None = instant(default=None, nullable=True)

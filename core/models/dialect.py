@@ -20,6 +20,15 @@ def insert(session: Session, table: Any) -> postgresql.Insert | sqlite.Insert:
     return postgresql.insert(table) if is_postgresql(session) else sqlite.insert(table)
 
 
+def keep_others_from_writing(session: Session, table: Any) -> None:
+    """Hold a table until the end of the transaction, so that what is read here still holds when it is written.
+
+    Others may read it and refer to its rows meanwhile. SQLite has one writer at a time anyhow.
+    """
+    if is_postgresql(session):
+        session.execute(sa.text(f"LOCK TABLE {table.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def _stored_as(session: Session) -> Callable[[datetime], str]:
     if is_postgresql(session):
         return datetime.isoformat
@@ -35,7 +44,8 @@ def recordset(
 ) -> sa.FromClause:
     """Return `rows` as something to join with: one parameter however many rows, so that the statement is cached.
 
-    Values must be numbers, text, aware datetimes or None. `columns` names their SQL types.
+    Values must be numbers, text, aware datetimes or None; for a JSON column, whatever JSON is made of. `columns` names
+    their SQL types.
     """
     document = json.dumps(rows, separators=(",", ":"), default=_stored_as(session))
     if is_postgresql(session):

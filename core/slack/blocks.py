@@ -69,9 +69,9 @@ def context(*texts: str) -> Block:
     return {"type": "context", "elements": [mrkdwn(text, FIELD) for text in texts[:10]]}
 
 
-def divider() -> Block:
+def divider(*, block_id: str | None = None) -> Block:
     """Return a rule."""
-    return {"type": "divider"}
+    return _named({"type": "divider"}, block_id)
 
 
 def actions(elements: Sequence[Element], *, block_id: str | None = None) -> list[Block]:

@@ -67,6 +67,12 @@ def request_changes(session: Session, blast_id: UUID, *, by: Staff, seen: int, n
     return blast
 
 
+def require_changeable(session: Session, blast_id: UUID, *, by: Staff, seen: int) -> None:
+    """Refuse, before anything is written, who couldn't request changes."""
+    staffing.require(by, Role.APPROVER)
+    _as_seen(session.get(Blast, blast_id), "request_changes", seen)
+
+
 def undo(session: Session, blast_id: UUID, *, by: Staff, seen: int, now: datetime, note: str = "") -> Blast:
     """Take an approved blast that hasn't started back to review; it must be approved anew."""
     blast = _locked(session, blast_id, "undo", seen)
@@ -118,6 +124,10 @@ def _changed(session: Session, action: str, blast: Blast, by: Staff | None, now:
 def _locked(session: Session, blast_id: UUID, action: str, seen: int) -> Blast:
     """Return the blast, held to the end of the transaction: of two who press at once, one comes second."""
     blast = session.get(Blast, blast_id, with_for_update=True, populate_existing=True)
+    return _as_seen(blast, action, seen)
+
+
+def _as_seen(blast: Blast | None, action: str, seen: int) -> Blast:
     if blast is None:
         raise NotFound("There is no such blast any more.")
     move(action, blast.status)

@@ -1,7 +1,7 @@
 """The audiences that a blast can be for, with their sizes, as a menu offers them."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,7 +11,8 @@ from core.errors import NotFound
 from core.models import Audience, AudienceKind, Membership
 
 
-class Choice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Choice:
     """An audience to choose; `count` is of its contacts, whether or not they can be reached."""
 
     id: UUID

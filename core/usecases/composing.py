@@ -21,7 +21,9 @@ __all__ = ["Content", "Preview", "check", "content_of", "draft", "edit", "finger
 
 _NAME_LENGTH = 150
 _FURTHEST = timedelta(days=366)
-_TESTED_WORDS = {"opted_out": "opted out", "unreachable": "unreachable", "suppressed": "suppressed by staff"}
+_GONE = "There is no such blast any more."
+_CHANGED = "Somebody changed this blast while you were writing. Open it again from its card."
+_REASONS = {"opted_out": "opted out", "unreachable": "unreachable", "suppressed": "suppressed by staff"}
 
 
 def draft(session: Session, content: Content, *, by: Staff, now: datetime) -> Blast:
@@ -78,12 +80,28 @@ def edit(session: Session, blast_id: UUID, content: Content, *, by: Staff, seen_
         .returning(col(Blast.id))
     )
     if changed.first() is None:
-        raise Stale("Somebody changed this blast while you were writing. Open it again from its card.")
+        raise Stale(_CHANGED)
     session.execute(sa.delete(BlastAudience).where(col(BlastAudience.blast_id) == blast_id))
     _set_audiences(session, blast_id, content)
     session.refresh(blast)
     _note(session, "blast.edit", blast, by, now)
     outbox.record(session, BlastChanged(blast_id, by.id), now=now)
+    return blast
+
+
+def editable(session: Session, blast_id: UUID, *, by: Staff, seen: int) -> Blast:
+    """Return a blast that `by` may change now.
+
+    Raises:
+        NotAllowed, Stale, IllegalMove: as for `edit`.
+    """
+    blast = session.get(Blast, blast_id)
+    if blast is None:
+        raise NotFound(_GONE)
+    _require_authorship(blast, by)
+    move("edit", blast.status)
+    if blast.revision != seen:
+        raise Stale(_CHANGED)
     return blast
 
 
@@ -158,7 +176,7 @@ def _audiences(session: Session, content: Content, found: Preview, now: datetime
     if set(content.audience_ids) & set(content.excluded_ids):
         raise Invalid("An audience is both chosen and left out. Take it out of one of the two.")
     if not found.recipients:
-        why = ", ".join(f"{count:,} {_TESTED_WORDS.get(reason, reason)}" for reason, count in found.skipped.items())
+        why = ", ".join(f"{count:,} {_REASONS.get(reason, reason)}" for reason, count in found.skipped.items())
         raise Invalid(f"Nobody in these audiences can be reached{f' ({why})' if why else ''}. Choose another.")
 
 
@@ -213,7 +231,7 @@ def _require_authorship(blast: Blast, by: Staff) -> None:
 def _locked(session: Session, blast_id: UUID) -> Blast:
     blast = session.get(Blast, blast_id, with_for_update=True)
     if blast is None:
-        raise NotFound("There is no such blast any more.")
+        raise NotFound(_GONE)
     return blast
 
 

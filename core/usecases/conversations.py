@@ -21,7 +21,6 @@ from core.models import (
     DeliveryKind,
     Inbound,
     Staff,
-    SuppressionCause,
 )
 from core.models.dialect import insert
 from core.usecases import sending, suppression
@@ -35,6 +34,7 @@ _HAS_LEFT = (
     DeliveryStatus.DELIVERED,
 )
 _LONGEST_NOTE = 2000
+_GONE = "This conversation is gone. It was erased or cleaned up."
 
 
 def receive(session: Session, inbound: Inbound, *, now: datetime) -> Conversation:
@@ -97,8 +97,7 @@ def reply(
     """
     message.require_sendable(body, limit=longest)
     conversation = _take(session, conversation_id, by=by, now=now, opens=True)
-    if suppression.active(session, conversation.address):
-        raise NotAllowed("They must not be texted: they opted out, or their number is blocked. Nothing was sent.")
+    _require_reachable(session, conversation)
     conversation.answered_at = now
     delivery = sending.queue(
         session,
@@ -173,21 +172,37 @@ def is_claimed(conversation: Conversation, *, now: datetime) -> bool:
     return conversation.claimed_at is not None and conversation.claimed_at > now - CLAIM_EXPIRES_AFTER
 
 
-def is_blocked(session: Session, conversation: Conversation) -> SuppressionCause | None:
-    """Return why the member can't be texted back, or None when they can."""
-    found = suppression.active(session, conversation.address)
-    return found.cause if found else None
+def require_answerable(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) -> None:
+    """Refuse before anything is typed what `reply` would refuse afterwards.
+
+    Raises:
+        NotAllowed: somebody else has the conversation, or its member must not be texted.
+    """
+    conversation = session.get(Conversation, conversation_id)
+    if conversation is None:
+        raise NotFound(_GONE)
+    _require_free(conversation, by=by, now=now)
+    _require_reachable(session, conversation)
 
 
 def _take(session: Session, conversation_id: UUID, *, by: Staff, now: datetime, opens: bool = False) -> Conversation:
     conversation = _get(session, conversation_id)
-    if is_claimed(conversation, now=now) and conversation.claimed_by != by.id:
-        raise NotAllowed("Somebody else is answering this one. It is free 15 minutes after their last step.")
+    _require_free(conversation, by=by, now=now)
     if conversation.status is ConversationStatus.CLOSED and not opens:
         raise IllegalMove("This conversation is closed. Text back to open it again.")
     conversation.status = ConversationStatus.OPEN
     conversation.claimed_by, conversation.claimed_at = by.id, now
     return conversation
+
+
+def _require_free(conversation: Conversation, *, by: Staff, now: datetime) -> None:
+    if is_claimed(conversation, now=now) and conversation.claimed_by != by.id:
+        raise NotAllowed("Somebody else is answering this one. It is free 15 minutes after their last step.")
+
+
+def _require_reachable(session: Session, conversation: Conversation) -> None:
+    if suppression.active(session, conversation.address):
+        raise NotAllowed("They must not be texted: they opted out, or their number is blocked. Nothing was sent.")
 
 
 def _record(session: Session, conversation: Conversation, step: str, *, by: Staff, note: str, now: datetime) -> None:
@@ -200,7 +215,7 @@ def _get(session: Session, conversation_id: UUID) -> Conversation:
     """Return a conversation, locked: of two people who press at once, one comes second."""
     found = session.get(Conversation, conversation_id, with_for_update=True, populate_existing=True)
     if found is None:
-        raise NotFound("This conversation is gone. It was erased or cleaned up.")
+        raise NotFound(_GONE)
     return found
 
 

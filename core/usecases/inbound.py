@@ -29,7 +29,7 @@ _ANSWERS = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as the provider handed it over; `opt_out_type`: the keyword that it has acted on and answered by itself."""
+    """A text as the provider handed it over; `opt_out_type`: the keyword that it has acted on and answered itself."""
 
     provider_sid: str
     address: str

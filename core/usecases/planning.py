@@ -9,11 +9,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import outbox
-from core.domain import hours
 from core.domain.events import BlastExpired, BlastStarted
 from core.domain.hours import QuietHours
 from core.domain.lifecycles import BlastStatus, DeliveryStatus, move
-from core.errors import Invalid
 from core.models import (
     Blast,
     BlastAudience,
@@ -27,7 +25,7 @@ from core.models import (
     SuppressionCause,
 )
 from core.models.columns import UtcDateTime
-from core.models.dialect import recordset
+from core.usecases import windows
 
 _BLAST_PRIORITY = 5
 
@@ -104,7 +102,7 @@ def plan(session: Session, blast: Blast, *, sender: str, quiet: QuietHours | Non
     """
     wanted, left_out = audiences(session, blast.id)
     who = recipients(wanted, left_out, blast.channel).subquery("who")
-    opens = _opening_times(session, who, quiet, now)
+    opens = windows.of(session, session.scalars(sa.select(who.c.zones).distinct()).all(), quiet, now=now)
     reason = sa.func.coalesce(
         skip_reason(col(Suppression.cause)), sa.case((opens.c.opens_at.is_(None), SkipReason.QUIET_HOURS.value))
     )
@@ -112,6 +110,7 @@ def plan(session: Session, blast: Blast, *, sender: str, quiet: QuietHours | Non
         "contact_id": who.c.id,
         "address": who.c.address,
         "not_before": sa.func.coalesce(opens.c.opens_at, sa.literal(now, type_=UtcDateTime())),
+        "closes_at": opens.c.closes_at,
         "status": sa.case((reason.is_not(None), DeliveryStatus.SKIPPED.value), else_=DeliveryStatus.PENDING.value),
         "skip_reason": reason,
         **_constants(blast, sender, now),
@@ -145,19 +144,3 @@ def skip_reason(cause: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[str | No
         (cause == SuppressionCause.MANUAL, SkipReason.SUPPRESSED.value),
         else_=None,
     )
-
-
-def _opening_times(session: Session, who: sa.FromClause, quiet: QuietHours | None, now: datetime) -> sa.FromClause:
-    """Return, for each set of zones among the recipients, when it is no quiet hour in any: None if that never is."""
-    found = session.scalars(sa.select(who.c.zones).distinct()).all()
-    rows = [{"zones": zones, "opens_at": _opens_at(zones, quiet, now)} for zones in found]
-    return recordset(session, "opens", {"zones": sa.Text(), "opens_at": UtcDateTime()}, rows)
-
-
-def _opens_at(zones: str, quiet: QuietHours | None, now: datetime) -> datetime | None:
-    if quiet is None:
-        return now
-    try:
-        return hours.next_open(tuple(filter(None, zones.split(","))), now, quiet)
-    except Invalid:  # the number may lie in zones so far apart that their hours never overlap
-        return None

@@ -40,15 +40,23 @@ class Result:
     at: datetime
 
 
-def record(session: Session, results: Sequence[Result], *, max_attempts: int, now: datetime) -> None:
+def record(
+    session: Session,
+    results: Sequence[Result],
+    *,
+    max_attempts: int,
+    now: datetime,
+    retry_after: Sequence[float] = retries.WAITS_S,
+) -> None:
     """Write what the provider answered at once: accepted, refused (tried again later or for good), or unknown.
 
     Only rows that are still `claimed` or `unknown` in the same attempt move: a receipt may have been quicker.
+    `retry_after`: seconds to wait after the first, second … try.
     Refusals have their consequences in the same transaction: an opt-out, a dead number, a blast that must pause.
     """
     if not results:
         return
-    rows = [_row(result, max_attempts) for result in results]
+    rows = [_row(result, max_attempts, retry_after) for result in results]
     told = recordset(session, "told", _COLUMNS, rows)
     is_accepted = told.c.status == DeliveryStatus.ACCEPTED.value
     session.execute(
@@ -73,7 +81,7 @@ def record(session: Session, results: Sequence[Result], *, max_attempts: int, no
     consequences.follow(session, _refusals(results), now=now)
 
 
-def _row(result: Result, max_attempts: int) -> dict[str, Any]:
+def _row(result: Result, max_attempts: int, retry_after: Sequence[float]) -> dict[str, Any]:
     claim = result.claim
     row: dict[str, Any] = {"id": claim.id, "attempt": claim.attempt, "segments": claim.segments}
     row |= {"sid": None, "code": 0, "error": "", "not_before": None, "ended_at": None}
@@ -85,15 +93,15 @@ def _row(result: Result, max_attempts: int) -> dict[str, Any]:
             look_at = result.at + _LOOK_UP_AFTER
             return row | {"status": DeliveryStatus.UNKNOWN.value, "error": reason[:200], "not_before": look_at}
         case Refused() as refused:
-            return row | _refused(refused, result, max_attempts)
+            return row | _refused(refused, result, max_attempts, retry_after)
         case never:
             assert_never(never)
 
 
-def _refused(refused: Refused, result: Result, max_attempts: int) -> dict[str, Any]:
+def _refused(refused: Refused, result: Result, max_attempts: int, retry_after: Sequence[float]) -> dict[str, Any]:
     told = {"code": refused.code, "error": refused.message[:200]}
     if may_try_again(refused) and result.claim.attempt < max_attempts:
-        wait = timedelta(seconds=retries.wait_s(result.claim.attempt, key=result.claim.id))
+        wait = timedelta(seconds=retries.wait_s(result.claim.attempt, key=result.claim.id, first_s=retry_after))
         return {"status": DeliveryStatus.PENDING.value, "not_before": result.at + wait, **told}
     return {"status": DeliveryStatus.REFUSED.value, "ended_at": result.at, **told}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -41,7 +42,7 @@ def add(session: Session, slack_user_id: str, role: Role, *, now: datetime) -> S
     # Several processes may make the same admin at their start.
     session.execute(
         insert(session, Staff)
-        .values(Staff(slack_user_id=slack_user_id, role=role, created_at=now).model_dump())
+        .values(id=uuid4(), slack_user_id=slack_user_id, role=role, is_active=True, created_at=now)
         .on_conflict_do_update(index_elements=["slack_user_id"], set_={"role": role, "is_active": True})
     )
     staff = session.scalars(

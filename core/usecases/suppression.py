@@ -69,7 +69,7 @@ def suppress(
     if cause is SuppressionCause.OPT_OUT and source != LIKELY:
         is_weaker = (col(Suppression.cause) != cause) | (col(Suppression.source) == LIKELY)
         _end(session, address, is_weaker, by=_REPLACED, now=now)
-    added = session.execute(
+    added = session.scalar(
         insert(session, Suppression)
         .values(
             id=uuid4(),
@@ -84,8 +84,9 @@ def suppress(
             lifted_by="",
         )
         .on_conflict_do_nothing(index_elements=["address"], index_where=sa.text("lifted_at IS NULL"))
+        .returning(col(Suppression.id))
     )
-    return bool(added.rowcount == 1)  # type: ignore[attr-defined]  # an INSERT's result has it
+    return added is not None
 
 
 def lift(

@@ -23,7 +23,8 @@ export async function act(path, body) {
 /** Act on something of the bot's, and say so when the bot did not take it. */
 export async function deliver(path, body) {
   const answer = await act(path, body);
-  if (answer?.error) notice(`The bot ${answer.status ? `answered ${answer.status}` : "did not answer"}: see the traffic below.`);
+  if (answer?.error)
+    notice(`The bot ${answer.status ? `answered ${answer.status}` : "did not answer"}: see the traffic below.`);
   return answer;
 }
 

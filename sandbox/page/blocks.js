@@ -12,9 +12,24 @@ const RENDERERS = {
   header: (block) => el("h3", { class: "block-header" }, textNodes(block.text)),
   divider: () => el("hr"),
   section,
-  context: (block, surface) => el("div", { class: "block-context" }, block.elements.map((one) => contextPart(one, block, surface))),
-  actions: (block, surface) => el("div", { class: "block-actions" }, block.elements.map((one) => elementNode(one, surface.place(block)))),
-  context_actions: (block, surface) => el("div", { class: "block-actions" }, block.elements.map((one) => elementNode(one, surface.place(block)))),
+  context: (block, surface) =>
+    el(
+      "div",
+      { class: "block-context" },
+      block.elements.map((one) => contextPart(one, block, surface)),
+    ),
+  actions: (block, surface) =>
+    el(
+      "div",
+      { class: "block-actions" },
+      block.elements.map((one) => elementNode(one, surface.place(block))),
+    ),
+  context_actions: (block, surface) =>
+    el(
+      "div",
+      { class: "block-actions" },
+      block.elements.map((one) => elementNode(one, surface.place(block))),
+    ),
   input,
   image,
   rich_text: (block) => el("div", { class: "rich" }, richTextNodes(block)),
@@ -41,7 +56,9 @@ export function drawBlocks(parent, blocks, surface) {
 
 function blockNode(block, surface) {
   const render = RENDERERS[block.type];
-  const node = render ? render(block, surface) : el("p", { class: "unknown" }, `[${block.type}: not shown by this page]`);
+  const node = render
+    ? render(block, surface)
+    : el("p", { class: "unknown" }, `[${block.type}: not shown by this page]`);
   node.classList.add("block");
   node.dataset.block = block.block_id ?? "";
   return node;
@@ -51,9 +68,17 @@ function section(block, surface) {
   const node = el("div", { class: "block-section" });
   const words = el("div", { class: "words" });
   if (block.text) words.append(el("div", { class: "mrkdwn" }, textNodes(block.text)));
-  if (block.fields) words.append(el("div", { class: "fields" }, block.fields.map((one) => el("div", { class: "mrkdwn" }, textNodes(one)))));
+  if (block.fields)
+    words.append(
+      el(
+        "div",
+        { class: "fields" },
+        block.fields.map((one) => el("div", { class: "mrkdwn" }, textNodes(one))),
+      ),
+    );
   node.append(words);
-  if (block.accessory) node.append(el("div", { class: "accessory" }, elementNode(block.accessory, surface.place(block))));
+  if (block.accessory)
+    node.append(el("div", { class: "accessory" }, elementNode(block.accessory, surface.place(block))));
   return node;
 }
 
@@ -70,7 +95,12 @@ function image(block) {
 
 function alert(block) {
   const level = block.level ?? "default";
-  return el("div", { class: `block-alert ${level}` }, el("strong", {}, ALERTS[level] ?? "Note"), el("div", { class: "mrkdwn" }, textNodes(block.text)));
+  return el(
+    "div",
+    { class: `block-alert ${level}` },
+    el("strong", {}, ALERTS[level] ?? "Note"),
+    el("div", { class: "mrkdwn" }, textNodes(block.text)),
+  );
 }
 
 function input(block, surface) {
@@ -78,8 +108,15 @@ function input(block, surface) {
   const place = surface.place(block, ids);
   const control = elementNode(block.element, place);
   const note = block.optional ? el("small", {}, " (optional)") : null;
-  const isGroup = !control.matches("input, select, textarea") && !control.querySelector(`#${ids.control}:is(input, select, textarea)`);
-  const label = el(isGroup ? "div" : "label", { id: ids.label, class: "input-label", for: isGroup ? null : ids.control }, textNodes(block.label), note);
+  const isGroup =
+    !control.matches("input, select, textarea") &&
+    !control.querySelector(`#${ids.control}:is(input, select, textarea)`);
+  const label = el(
+    isGroup ? "div" : "label",
+    { id: ids.label, class: "input-label", for: isGroup ? null : ids.control },
+    textNodes(block.label),
+    note,
+  );
   const hint = block.hint && el("small", { id: ids.hint, class: "hint" }, textNodes(block.hint));
   const error = el("p", { id: ids.error, class: "error" });
   return el("div", { class: "block-input" }, label, control, hint, error);

@@ -12,13 +12,19 @@ export function chartNode(block) {
   const { chart } = block;
   const isPie = chart.type === "pie";
   const drawing = isPie ? pie(chart.segments) : plane(chart);
-  const names = isPie ? chart.segments.map((part) => `${part.label} · ${part.value.toLocaleString()}`) : chart.series.map((one) => one.name);
+  const names = isPie
+    ? chart.segments.map((part) => `${part.label} · ${part.value.toLocaleString()}`)
+    : chart.series.map((one) => one.name);
   return el(
     "figure",
     { class: "chart" },
     el("figcaption", {}, block.title),
     drawing,
-    el("ul", { class: "legend" }, names.map((name, index) => el("li", { class: `tone-${index % 6}` }, name))),
+    el(
+      "ul",
+      { class: "legend" },
+      names.map((name, index) => el("li", { class: `tone-${index % 6}` }, name)),
+    ),
     isPie ? null : numbers(chart),
   );
 }
@@ -53,13 +59,25 @@ function pie(segments) {
 function plane(chart) {
   const categories = chart.axis_config?.categories ?? chart.series[0].data.map((point) => point.label);
   const highest = Math.max(1, ...chart.series.flatMap((one) => one.data.map((point) => point.value)));
-  const drawing = canvas(WIDTH, [chart.axis_config?.y_label, "by", chart.axis_config?.x_label].filter(Boolean).join(" ") || "Chart");
+  const drawing = canvas(
+    WIDTH,
+    [chart.axis_config?.y_label, "by", chart.axis_config?.x_label].filter(Boolean).join(" ") || "Chart",
+  );
   const step = (WIDTH - LEFT - 8) / categories.length;
-  const scale = { highest, step, x: (index) => LEFT + step * (index + 0.5), y: (value) => BOTTOM - ((BOTTOM - TOP) * value) / highest };
+  const scale = {
+    highest,
+    step,
+    x: (index) => LEFT + step * (index + 0.5),
+    y: (value) => BOTTOM - ((BOTTOM - TOP) * value) / highest,
+  };
   drawing.append(...axes(categories, scale));
   chart.series.forEach((one, index) => {
     const values = categories.map((label) => one.data.find((point) => point.label === label)?.value ?? 0);
-    drawing.append(...(chart.type === "bar" ? bars(values, index, chart.series.length, scale) : curve(values, index, chart.type, scale)));
+    drawing.append(
+      ...(chart.type === "bar"
+        ? bars(values, index, chart.series.length, scale)
+        : curve(values, index, chart.type, scale)),
+    );
   });
   return drawing;
 }
@@ -75,7 +93,13 @@ function axes(categories, { highest, step, x, y }) {
   });
   const every = Math.ceil(48 / step);
   const labels = categories.map((label, index) =>
-    index % every ? null : svg("text", { x: x(index), y: BOTTOM + 18, "text-anchor": "middle" }, label.length > 12 ? `${label.slice(0, 11)}…` : label),
+    index % every
+      ? null
+      : svg(
+          "text",
+          { x: x(index), y: BOTTOM + 18, "text-anchor": "middle" },
+          label.length > 12 ? `${label.slice(0, 11)}…` : label,
+        ),
   );
   return [...lines, ...labels.filter(Boolean)];
 }
@@ -103,10 +127,16 @@ function curve(values, index, type, { x, y }) {
 }
 
 function numbers(chart) {
-  const head = el("tr", {}, ["", ...chart.series.map((one) => one.name)].map((name) => el("th", { scope: "col" }, name)));
+  const head = el(
+    "tr",
+    {},
+    ["", ...chart.series.map((one) => one.name)].map((name) => el("th", { scope: "col" }, name)),
+  );
   const labels = chart.axis_config?.categories ?? chart.series[0].data.map((point) => point.label);
   const rows = labels.map((label) => {
-    const cells = chart.series.map((one) => el("td", {}, String(one.data.find((point) => point.label === label)?.value ?? "")));
+    const cells = chart.series.map((one) =>
+      el("td", {}, String(one.data.find((point) => point.label === label)?.value ?? "")),
+    );
     return el("tr", {}, el("th", { scope: "row" }, label), cells);
   });
   return el("table", { class: "visually-hidden" }, el("thead", {}, head), el("tbody", {}, rows));

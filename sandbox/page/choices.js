@@ -30,7 +30,11 @@ export function choiceGroup(element, place) {
     const isChecked = chosen.some((other) => sameOption(option, other));
     return choiceRow(option, { type: isMany ? "checkbox" : "radio", name, isChecked, change });
   });
-  return el("div", { ...groupLabelling(element, place), role: isMany ? "group" : "radiogroup", class: "choices" }, rows);
+  return el(
+    "div",
+    { ...groupLabelling(element, place), role: isMany ? "group" : "radiogroup", class: "choices" },
+    rows,
+  );
 }
 
 function choiceRow(option, { type, name, isChecked, change }) {
@@ -57,7 +61,17 @@ export function picker(element, place) {
 
 class Picker {
   constructor(element, place, { isMany, isExternal, chosen }) {
-    Object.assign(this, { element, place, isMany, isExternal, chosen, query: "", found: [], asked: 0, name: freshId("pick") });
+    Object.assign(this, {
+      element,
+      place,
+      isMany,
+      isExternal,
+      chosen,
+      query: "",
+      found: [],
+      asked: 0,
+      name: freshId("pick"),
+    });
     this.own = (element.option_groups ?? [{ options: element.options ?? [] }]).flatMap((group) => group.options);
     this.rows = el("div", { class: "choices scrolling" });
     this.note = el("small", { class: "picker-note", role: "status" });
@@ -105,7 +119,10 @@ class Picker {
     const others = matches.filter((option) => !this.isChosen(option));
     const inOrder = this.isExternal || this.query ? [...this.chosen, ...others] : this.own;
     const isFull = this.isMany && this.chosen.length >= (this.element.max_selected_items ?? Infinity);
-    arrange(this.rows, inOrder.map((option) => this.row(option, isFull)));
+    arrange(
+      this.rows,
+      inOrder.map((option) => this.row(option, isFull)),
+    );
     this.note.textContent = this.summary(inOrder.length, isFull);
   }
 
@@ -120,7 +137,10 @@ class Picker {
   change(option, event) {
     const rest = this.isMany ? this.chosen.filter((other) => !sameOption(option, other)) : [];
     this.chosen = event.target.checked ? [...rest, option] : rest;
-    this.place.choose(this.element, this.isMany ? { selected_options: this.chosen } : { selected_option: this.chosen[0] ?? null });
+    this.place.choose(
+      this.element,
+      this.isMany ? { selected_options: this.chosen } : { selected_option: this.chosen[0] ?? null },
+    );
     this.draw();
     [...this.rows.querySelectorAll("input")].find((input) => input.value === option.value)?.focus();
   }

@@ -7,7 +7,11 @@ import { textNodes } from "./mrkdwn.js";
 export function ask(question) {
   const dialog = byId("confirm");
   const answer = (text, value, style) =>
-    el("button", { type: "button", class: `button ${style}`, on: { click: () => dialog.close(value) } }, textNodes(text));
+    el(
+      "button",
+      { type: "button", class: `button ${style}`, on: { click: () => dialog.close(value) } },
+      textNodes(text),
+    );
   const isDanger = question.style === "danger";
   dialog.replaceChildren(
     el("h2", { id: "confirm-title" }, textNodes(question.title)),

@@ -37,6 +37,12 @@ export function arrange(parent, nodes) {
   }
 }
 
+/** Mark a link or button as the one whose content is on show. */
+export function setCurrent(node, isCurrent) {
+  if (isCurrent) node.setAttribute("aria-current", "page");
+  else node.removeAttribute("aria-current");
+}
+
 export function clockTime(seconds) {
   return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }

@@ -38,7 +38,9 @@ export function elementNode(element, place) {
   const render = RENDERERS[element.type];
   if (!render) return el("span", { class: "unknown" }, `[${element.type}: not shown by this page]`);
   const node = render(element, place);
-  const control = node.matches("button, input, select, textarea") ? node : node.querySelector("input, select, textarea, summary");
+  const control = node.matches("button, input, select, textarea")
+    ? node
+    : node.querySelector("input, select, textarea, summary");
   if (control && element.action_id) control.dataset.key = `${place.block.block_id ?? ""}/${element.action_id}`;
   if (element.focus_on_load && control) control.dataset.focusOnLoad = "";
   return node;
@@ -67,7 +69,11 @@ function button(element, place) {
 }
 
 function overflow(element, place) {
-  const menu = el("details", { class: "overflow" }, el("summary", { class: "button", "aria-label": "More actions" }, "•••"));
+  const menu = el(
+    "details",
+    { class: "overflow" },
+    el("summary", { class: "button", "aria-label": "More actions" }, "•••"),
+  );
   const pick = async (option) => {
     menu.open = false;
     menu.firstChild.focus();
@@ -89,7 +95,27 @@ function overflow(element, place) {
   menu.addEventListener("focusout", (event) => {
     if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
   });
+  menu.addEventListener("toggle", () => menu.open && showMenu(menu));
   return menu;
+}
+
+/** Put an open menu where it fits in the window, over whatever scrolls, until something else is pressed or scrolled. */
+function showMenu(menu) {
+  const list = menu.lastChild;
+  const anchor = menu.firstChild.getBoundingClientRect();
+  const { width, height } = list.getBoundingClientRect();
+  const isBelow = anchor.bottom + height + 8 < innerHeight;
+  list.style.left = `${Math.max(8, Math.min(anchor.left, innerWidth - width - 8))}px`;
+  list.style.top = `${isBelow ? anchor.bottom + 4 : anchor.top - height - 4}px`;
+  const away = new AbortController();
+  const close = (event) => {
+    if (list.contains(event.target)) return;
+    away.abort();
+    if (event.type === "scroll" || !menu.contains(event.target)) menu.open = false;
+  };
+  for (const kind of ["pointerdown", "scroll"]) {
+    document.addEventListener(kind, close, { capture: true, signal: away.signal });
+  }
 }
 
 function elementImage(element) {
@@ -108,8 +134,8 @@ function select(element, place) {
   const options = groups.flatMap((group) => group.options);
   const chosen = place.chosen(element)?.selected_option ?? element.initial_option;
   const node = selectNode(element, place, (event) => {
-    const option = options[Number(event.target.value)] ?? null;
-    return { selected_option: option };
+    const { value } = event.target;
+    return { selected_option: value === "" ? null : options[Number(value)] };
   });
   let index = 0;
   for (const group of groups) {
@@ -127,10 +153,11 @@ function selectNode(element, place, read) {
     if (element.confirm && !(await ask(element.confirm))) return;
     await place.choose(element, read(event));
   };
+  const canBeEmptied = place.block.type === "input" && !place.isRequired;
   return el(
     "select",
     { ...place.labelling(element), class: "select", on: { change } },
-    el("option", { value: "", disabled: place.isRequired }, placeholder),
+    el("option", { value: "", selected: true, disabled: !canBeEmptied }, placeholder),
   );
 }
 
@@ -148,7 +175,8 @@ function entityPicker(element, place, field, entities) {
   const initial = options.filter((option) => ids.includes(option.value));
   const inner = Object.create(place);
   inner.chosen = () => ({ selected_options: initial });
-  inner.choose = (_, { selected_options: chosen }) => place.choose(element, { [field]: chosen.map((option) => option.value) });
+  inner.choose = (_, { selected_options: chosen }) =>
+    place.choose(element, { [field]: chosen.map((option) => option.value) });
   return picker({ ...element, type: "multi_static_select", options }, inner);
 }
 

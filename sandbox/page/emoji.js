@@ -3,7 +3,7 @@
 const TABLE = `
 +1 👍 -1 👎 thumbsup 👍 thumbsdown 👎 ok_hand 👌 wave 👋 clap 👏 raised_hands 🙌 pray 🙏 muscle 💪 point_right 👉 point_left 👈
 point_up ☝️ point_down 👇 raised_hand ✋ eyes 👀 smile 😄 smiley 😃 grinning 😀 grin 😁 joy 😂 slightly_smiling_face 🙂 wink 😉 blush 😊
-heart_eyes 😍 thinking_face 🤔 neutral_face 😐 disappointed 😞 cry 😢 sob 😭 angry 😠 scream 😱 sunglasses 😎 partying_face 🎉 tada 🎉
+heart_eyes 😍 thinking_face 🤔 neutral_face 😐 disappointed 😞 cry 😢 sob 😭 angry 😠 scream 😱 sunglasses 😎 partying_face 🥳 tada 🎉
 heart ❤️ broken_heart 💔 blue_heart 💙 green_heart 💚 yellow_heart 💛 purple_heart 💜 orange_heart 🧡 black_heart 🖤 sparkles ✨ star ⭐
 star2 🌟 fire 🔥 zap ⚡ boom 💥 rocket 🚀 100 💯 trophy 🏆 medal 🏅 dart 🎯 gift 🎁 balloon 🎈 confetti_ball 🎊 bell 🔔 no_bell 🔕
 loudspeaker 📢 mega 📣 speech_balloon 💬 thought_balloon 💭 left_speech_bubble 🗨️ envelope ✉️ email 📧 incoming_envelope 📨 outbox_tray 📤

@@ -47,7 +47,8 @@ export function fileInput(element, place) {
   const list = el("ul", { class: "files" });
   const noteId = freshId("files");
   const types = element.filetypes?.map((type) => `.${type}`).join(",");
-  const show = (files) => list.replaceChildren(...files.map((file) => el("li", {}, file.name ?? file.title ?? file.id)));
+  const show = (files) =>
+    list.replaceChildren(...files.map((file) => el("li", {}, file.name ?? file.title ?? file.id)));
   const change = async () => {
     const sent = await attempt(() => upload([...input.files], element, place));
     if (sent) show(sent);
@@ -55,9 +56,22 @@ export function fileInput(element, place) {
   const labelling = place.labelling(element);
   const described = [labelling["aria-describedby"], noteId].filter(Boolean).join(" ");
   const isMany = (element.max_files ?? 10) > 1;
-  const input = el("input", { ...labelling, "aria-describedby": described, type: "file", accept: types, multiple: isMany, on: { change } });
+  const input = el("input", {
+    ...labelling,
+    "aria-describedby": described,
+    type: "file",
+    accept: types,
+    multiple: isMany,
+    on: { change },
+  });
   show(place.chosen(element)?.files ?? []);
-  return el("div", { class: "file-input" }, input, el("small", { id: noteId }, `At most ${count(element.max_files ?? 10, "file")} of 10 MB.`), list);
+  return el(
+    "div",
+    { class: "file-input" },
+    input,
+    el("small", { id: noteId }, `At most ${count(element.max_files ?? 10, "file")} of 10 MB.`),
+    list,
+  );
 }
 
 async function upload(files, element, place) {

@@ -79,7 +79,8 @@ function drawTraffic() {
   arrange(list, newest.map(exchangeNode));
   if (anchor?.isConnected) list.scrollTop += anchor.offsetTop - top;
   const more = leftOut ? ` · ${leftOut.toLocaleString()} more in floods, not shown` : "";
-  byId("traffic-count").textContent = peer === "mails" ? count(mails.length, "mail") : `${count(fitting.length, "exchange")}${more}`;
+  byId("traffic-count").textContent =
+    peer === "mails" ? count(mails.length, "mail") : `${count(fitting.length, "exchange")}${more}`;
   if (nodes.size > KEPT * 2) for (const [number, node] of nodes) if (!node.isConnected) nodes.delete(number);
 }
 
@@ -89,7 +90,12 @@ function firstVisible(list) {
 
 function fits(exchange) {
   if (peer !== "all" && exchange.peer !== peer) return false;
-  return !words || `${exchange.method} ${exchange.url} ${exchange.status} ${exchange.request} ${exchange.response}`.toLowerCase().includes(words);
+  return (
+    !words ||
+    `${exchange.method} ${exchange.url} ${exchange.status} ${exchange.request} ${exchange.response}`
+      .toLowerCase()
+      .includes(words)
+  );
 }
 
 function exchangeNode(exchange) {
@@ -105,14 +111,22 @@ function newExchange(exchange) {
     {},
     el("time", {}, exactTime(exchange.at)),
     el("span", { class: "peer", data: { peer: exchange.peer } }, PEERS[exchange.peer] ?? exchange.peer),
-    el("span", { class: "direction" }, el("span", { "aria-hidden": "true" }, isIn ? "← " : "→ "), isIn ? "from product" : "to product"),
+    el(
+      "span",
+      { class: "direction" },
+      el("span", { "aria-hidden": "true" }, isIn ? "← " : "→ "),
+      isIn ? "from product" : "to product",
+    ),
     el("span", { class: "method" }, exchange.method),
     el("span", { class: "url" }, shortUrl(exchange.url)),
     el("span", { class: "gist", dir: "auto" }, gist(exchange.request)),
     el("span", { class: `status ${statusClass(exchange.status)}` }, statusText(exchange.status)),
   );
   const details = el("details", {}, summary);
-  details.addEventListener("toggle", () => details.open && details.children.length === 1 && details.append(bodies(exchange)));
+  details.addEventListener(
+    "toggle",
+    () => details.open && details.children.length === 1 && details.append(bodies(exchange)),
+  );
   return el("li", {}, details);
 }
 
@@ -134,8 +148,18 @@ function bodies(exchange) {
     "div",
     { class: "bodies" },
     el("p", { class: "whole-url" }, exchange.url),
-    el("section", {}, el("h4", {}, "Request"), el("pre", { tabindex: 0, dir: "ltr" }, pretty(exchange.request) || "(empty)")),
-    el("section", {}, el("h4", {}, "Response"), el("pre", { tabindex: 0, dir: "ltr" }, pretty(exchange.response) || "(empty)")),
+    el(
+      "section",
+      {},
+      el("h4", {}, "Request"),
+      el("pre", { tabindex: 0, dir: "ltr" }, pretty(exchange.request) || "(empty)"),
+    ),
+    el(
+      "section",
+      {},
+      el("h4", {}, "Response"),
+      el("pre", { tabindex: 0, dir: "ltr" }, pretty(exchange.response) || "(empty)"),
+    ),
   );
 }
 
@@ -144,8 +168,21 @@ function gist(request) {
   const fields = fieldsOf(request);
   const payload = fieldsOf(fields.payload ?? "");
   const action = payload.actions?.[0]?.action_id ?? payload.view?.callback_id;
-  const telling = [fields.MessageStatus, fields.To, fields.Body, fields.command, fields.event?.type, payload.type, action, fields.channel, fields.text];
-  return telling.filter((part) => typeof part === "string" && part).join(" · ").slice(0, 160);
+  const telling = [
+    fields.MessageStatus,
+    fields.To,
+    fields.Body,
+    fields.command,
+    fields.event?.type,
+    payload.type,
+    action,
+    fields.channel,
+    fields.text,
+  ];
+  return telling
+    .filter((part) => typeof part === "string" && part)
+    .join(" · ")
+    .slice(0, 160);
 }
 
 function fieldsOf(text) {
@@ -179,8 +216,24 @@ function drawMails() {
 }
 
 function mailNode(mail) {
-  const summary = el("summary", {}, el("time", {}, exactTime(mail.at)), el("span", { class: "method" }, mail.to.join(", ")), el("span", { class: "url" }, mail.subject || "(no subject)"));
+  const summary = el(
+    "summary",
+    {},
+    el("time", {}, exactTime(mail.at)),
+    el("span", { class: "method" }, mail.to.join(", ")),
+    el("span", { class: "url" }, mail.subject || "(no subject)"),
+  );
   const headers = mail.headers.map(([name, value]) => `${name}: ${value}`).join("\n");
-  const part = (title, text) => text && el("section", {}, el("h4", {}, title), el("pre", { tabindex: 0, dir: "auto" }, text));
-  return el("li", {}, el("details", {}, summary, el("div", { class: "bodies" }, part("Text", mail.text), part("Headers", headers), part("HTML source", mail.html))));
+  const part = (title, text) =>
+    text && el("section", {}, el("h4", {}, title), el("pre", { tabindex: 0, dir: "auto" }, text));
+  return el(
+    "li",
+    {},
+    el(
+      "details",
+      {},
+      summary,
+      el("div", { class: "bodies" }, part("Text", mail.text), part("Headers", headers), part("HTML source", mail.html)),
+    ),
+  );
 }

@@ -124,7 +124,9 @@ function hearPhone(event) {
 }
 
 function plain(text) {
-  return mrkdwn(text ?? "").map((node) => (typeof node === "string" ? node : node.textContent)).join("");
+  return mrkdwn(text ?? "")
+    .map((node) => (typeof node === "string" ? node : node.textContent))
+    .join("");
 }
 
 /** Say new things to screen readers, gathered so that a flood is one sentence. */

@@ -29,7 +29,12 @@ function drawTotals() {
   ];
   byId("totals").replaceChildren(
     ...figures.map(([name, number, kind]) =>
-      el("div", { class: kind && number ? "figure alarm" : "figure" }, el("dt", {}, name), el("dd", {}, kind && number ? "▲ " : "", number.toLocaleString())),
+      el(
+        "div",
+        { class: kind && number ? "figure alarm" : "figure" },
+        el("dt", {}, name),
+        el("dd", {}, kind && number ? "▲ " : "", number.toLocaleString()),
+      ),
     ),
   );
 }

@@ -17,7 +17,10 @@ export function drawMessages(list, messages, { channel, inThread = false, announ
   const isOther = list.dataset.channel !== channel;
   list.dataset.channel = channel;
   const newest = messages.slice(-SHOWN);
-  arrange(list, newest.map((message, index) => messageItem(message, newest[index - 1], { channel, inThread })));
+  arrange(
+    list,
+    newest.map((message, index) => messageItem(message, newest[index - 1], { channel, inThread })),
+  );
   if (wasAtEnd || isOther) scroller.scrollTop = scroller.scrollHeight;
   if (announce && !isOther) forgetOthers(list);
 }
@@ -41,8 +44,18 @@ function messageItem(message, previous, { channel, inThread }) {
 }
 
 function newItem(channel, ts) {
-  const parts = { face: el("span", { "aria-hidden": "true" }), head: el("p", { class: "message-head" }), body: el("div", { class: "message-body" }), foot: el("div", { class: "message-foot" }) };
-  const node = el("li", { class: "message", data: { ts } }, parts.face, el("div", { class: "message-main" }, parts.head, parts.body, parts.foot));
+  const parts = {
+    face: el("span", { "aria-hidden": "true" }),
+    head: el("p", { class: "message-head" }),
+    body: el("div", { class: "message-body" }),
+    foot: el("div", { class: "message-foot" }),
+  };
+  const node = el(
+    "li",
+    { class: "message", data: { ts } },
+    parts.face,
+    el("div", { class: "message-main" }, parts.head, parts.body, parts.foot),
+  );
   return { node, ...parts, surface: new MessageSurface(channel, ts), json: "" };
 }
 
@@ -59,13 +72,22 @@ function fillItem(item, message, { isGrouped, replies, channel }) {
   );
   if (message.ephemeral) item.head.append(el("span", { class: "only-you" }, "Only visible to you"));
   fillBody(item, message);
-  item.foot.replaceChildren(...(replies ? [threadButton(replies, channel, message.ts)] : replyOffer(message, channel, item)));
+  item.foot.replaceChildren(
+    ...(replies ? [threadButton(replies, channel, message.ts)] : replyOffer(message, channel, item)),
+  );
 }
 
 export function fillFace(node, user, isApp) {
   const name = personName(user);
   node.className = `face ${isApp ? "app" : `tone-${toneOf(user)}`}`;
-  node.textContent = isApp ? "◆" : name.split(/\s+/).map((word) => word[0]).slice(0, 2).join("").toUpperCase();
+  node.textContent = isApp
+    ? "◆"
+    : name
+        .split(/\s+/)
+        .map((word) => word[0])
+        .slice(0, 2)
+        .join("")
+        .toUpperCase();
 }
 
 function toneOf(id) {
@@ -81,12 +103,17 @@ function fillBody(item, message) {
     item.body.classList.add("mrkdwn");
     item.body.replaceChildren(...mrkdwn(message.text ?? ""));
   }
-  for (const file of message.files ?? []) item.body.append(el("p", { class: "file" }, "📄 ", file.title || file.name || file.id));
+  for (const file of message.files ?? [])
+    item.body.append(el("p", { class: "file" }, "📄 ", file.title || file.name || file.id));
   if (message.edited) item.body.append(el("small", { class: "edited" }, "(edited)"));
 }
 
 function threadButton(replies, channel, ts) {
-  return el("button", { type: "button", class: "thread-link", on: { click: () => openThread(channel, ts) } }, count(replies, "reply", "replies"));
+  return el(
+    "button",
+    { type: "button", class: "thread-link", on: { click: () => openThread(channel, ts) } },
+    count(replies, "reply", "replies"),
+  );
 }
 
 function replyOffer(message, channel, item) {
@@ -103,7 +130,9 @@ export function openThread(channel, ts) {
 
 function continues(previous, message) {
   if (isReply(message) && !isReply(previous)) return false;
-  return previous.user === message.user && Number(message.ts) - Number(previous.ts) < GROUPED_FOR && !previous.blocks?.length;
+  return (
+    previous.user === message.user && Number(message.ts) - Number(previous.ts) < GROUPED_FOR && !previous.blocks?.length
+  );
 }
 
 export function isReply(message) {
@@ -111,5 +140,7 @@ export function isReply(message) {
 }
 
 function repliesTo(channel, ts) {
-  return state.channels.get(channel)?.messages.filter((message) => message.thread_ts === ts && message.ts !== ts).length ?? 0;
+  return (
+    state.channels.get(channel)?.messages.filter((message) => message.thread_ts === ts && message.ts !== ts).length ?? 0
+  );
 }

@@ -68,7 +68,9 @@ function focusFirst() {
 }
 
 function forgetClosed() {
-  const open = new Set([...Object.values(state.views).flat(), ...Object.values(state.homes)].filter(Boolean).map((view) => view.id));
+  const open = new Set(
+    [...Object.values(state.views).flat(), ...Object.values(state.homes)].filter(Boolean).map((view) => view.id),
+  );
   for (const id of surfaces.keys()) if (!open.has(id)) surfaces.delete(id);
 }
 
@@ -82,7 +84,8 @@ async function submit(event) {
   form.removeAttribute("aria-busy");
   if (!answer || shown !== id) return;
   showErrors(answer.errors ?? {});
-  if (answer.error) trouble.textContent = "The bot did not take this: try again, and see the traffic below for its answer.";
+  if (answer.error)
+    trouble.textContent = "The bot did not take this: try again, and see the traffic below for its answer.";
 }
 
 async function close() {
@@ -103,6 +106,7 @@ function showErrors(errors) {
     control?.[sentence ? "setAttribute" : "removeAttribute"]("aria-invalid", "true");
   }
   if (!wrong.length) return;
-  trouble.textContent = wrong.length === 1 ? "One field needs another look." : `${wrong.length} fields need another look.`;
+  trouble.textContent =
+    wrong.length === 1 ? "One field needs another look." : `${wrong.length} fields need another look.`;
   wrong[0].focus();
 }

@@ -95,7 +95,11 @@ function dateNode(target, fallback) {
     time_secs: { timeStyle: "medium" },
   };
   const shown = unescaped(format).replace(/\{(\w+?)(_pretty)?\}/g, (whole, name) =>
-    name in styles ? new Intl.DateTimeFormat([], styles[name]).format(when) : name === "ago" ? when.toLocaleString() : whole,
+    name in styles
+      ? new Intl.DateTimeFormat([], styles[name]).format(when)
+      : name === "ago"
+        ? when.toLocaleString()
+        : whole,
   );
   return el("time", { datetime: when.toISOString(), title: fallback }, shown);
 }

@@ -1,7 +1,7 @@
 // The phones: the most recently active ones, one conversation, and a box to text as its member.
 
 import { attempt, get, notice, post } from "./api.js";
-import { arrange, byId, clockTime, el } from "./dom.js";
+import { arrange, byId, clockTime, el, setCurrent } from "./dom.js";
 import { draws, KEPT_TEXTS, mark, phoneOf, state, takePhones } from "./store.js";
 
 const LISTED = 50;
@@ -11,8 +11,18 @@ const TYPING_PAUSE = 200;
 const CALM = 900; // milliseconds without a flood before what it left out is fetched
 const FLOOD = 30; // phone events in one animation frame's time
 const STATUS_WORDS = {
-  accepted: "Accepted", scheduled: "Scheduled", queued: "Queued", sending: "Sending", sent: "Sent", delivered: "Delivered",
-  undelivered: "Undelivered", failed: "Failed", canceled: "Cancelled", received: "Received by Twilio", receiving: "Receiving", read: "Read",
+  accepted: "Accepted",
+  scheduled: "Scheduled",
+  queued: "Queued",
+  sending: "Sending",
+  sent: "Sent",
+  delivered: "Delivered",
+  undelivered: "Undelivered",
+  failed: "Failed",
+  canceled: "Cancelled",
+  received: "Received by Twilio",
+  receiving: "Receiving",
+  read: "Read",
 };
 const STATUS_SIGNS = { delivered: "✓✓", read: "✓✓", sent: "✓", undelivered: "✕", failed: "✕", canceled: "✕" };
 const rows = new Map();
@@ -35,7 +45,9 @@ export function startPhones() {
     event.target.form.requestSubmit();
   });
   for (const word of ["STOP", "HELP", "START"]) {
-    byId("quick-texts").append(el("button", { type: "button", class: "button small", on: { click: () => text(word) } }, word));
+    byId("quick-texts").append(
+      el("button", { type: "button", class: "button small", on: { click: () => text(word) } }, word),
+    );
   }
   draws("phone-list", drawList, LIST_PAUSE);
   draws("conversation", drawConversation, 60);
@@ -94,7 +106,9 @@ function drawList() {
   const all = found ?? [...state.phones.values()].filter((phone) => phone.messages.length);
   const newest = [...all].sort((a, b) => (b.last_at ?? 0) - (a.last_at ?? 0)).slice(0, LISTED);
   byId("no-phones").hidden = newest.length > 0;
-  byId("no-phones").textContent = found ? "No phone has these digits. A whole number and Enter opens a new one." : "No texts yet. They show here as they arrive.";
+  byId("no-phones").textContent = found
+    ? "No phone has these digits. A whole number and Enter opens a new one."
+    : "No texts yet. They show here as they arrive.";
   const nodes = newest.map(rowNode);
   const isInUse = list.matches(":hover") || list.contains(document.activeElement);
   const isSame = nodes.length === list.children.length && nodes.every((node) => node.parentElement === list);
@@ -110,15 +124,21 @@ function rowNode(phone) {
   if (row?.json === json) return row.node;
   if (!row) rows.set(phone.phone, (row = newRow(phone.phone)));
   row.json = json;
-  row.button.toggleAttribute("aria-current", isOpen);
-  row.last.textContent = last ? `${last.direction === "from_member" ? "Member: " : ""}${last.body.slice(0, 90)}` : "No texts yet";
+  setCurrent(row.button, isOpen);
+  row.last.textContent = last
+    ? `${last.direction === "from_member" ? "Member: " : ""}${last.body.slice(0, 90)}`
+    : "No texts yet";
   row.time.textContent = last ? clockTime(last.at) : "";
   row.mark.textContent = phone.opted_out ? "Opted out" : "";
   return row.node;
 }
 
 function newRow(number) {
-  const parts = { last: el("span", { class: "phone-last", dir: "auto" }), time: el("time"), mark: el("span", { class: "opted-out" }) };
+  const parts = {
+    last: el("span", { class: "phone-last", dir: "auto" }),
+    time: el("time"),
+    mark: el("span", { class: "opted-out" }),
+  };
   const button = el(
     "button",
     { type: "button", on: { click: () => openPhone(number) } },
@@ -179,7 +199,10 @@ function drawConversation() {
   const wasAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
   const before = isOther ? new Map() : new Map([...list.children].map((node) => [node.dataset.sid, node]));
   list.dataset.phone = phone.phone;
-  arrange(list, phone.messages.slice(-SHOWN_TEXTS).map((message) => bubble(message, before.get(message.sid))));
+  arrange(
+    list,
+    phone.messages.slice(-SHOWN_TEXTS).map((message) => bubble(message, before.get(message.sid))),
+  );
   if (wasAtEnd || isOther) scroller.scrollTop = scroller.scrollHeight;
 }
 
@@ -199,7 +222,8 @@ function bubble(message, before) {
 
 function statusOf(message) {
   const sign = STATUS_SIGNS[message.status];
-  const word = message.direction === "from_member" ? "Sent by the member" : (STATUS_WORDS[message.status] ?? message.status);
+  const word =
+    message.direction === "from_member" ? "Sent by the member" : (STATUS_WORDS[message.status] ?? message.status);
   return [
     sign && message.direction === "to_member" ? el("span", { "aria-hidden": "true" }, `${sign} `) : null,
     word,
@@ -221,7 +245,9 @@ async function text(body) {
   if (!state.phone) return null;
   const answer = await attempt(() => post("/ui/phones/text", { from: state.phone, body }));
   if (answer?.warning || (answer && answer.status !== 200)) {
-    notice(`The webhook ${answer.status ? `answered ${answer.status}` : "did not answer"}: the text may be lost. See the traffic below.`);
+    notice(
+      `The webhook ${answer.status ? `answered ${answer.status}` : "did not answer"}: the text may be lost. See the traffic below.`,
+    );
   }
   return answer;
 }

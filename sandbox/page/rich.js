@@ -13,7 +13,11 @@ function richNode(element) {
   const children = () => element.elements.flatMap(leaf);
   if (element.type === "rich_text_list") {
     const items = element.elements.map((item) => el("li", {}, item.elements.flatMap(leaf)));
-    return el(element.style === "ordered" ? "ol" : "ul", { class: `indent-${Math.min(element.indent ?? 0, 4)}` }, items);
+    return el(
+      element.style === "ordered" ? "ol" : "ul",
+      { class: `indent-${Math.min(element.indent ?? 0, 4)}` },
+      items,
+    );
   }
   if (element.type === "rich_text_preformatted") return el("pre", {}, el("code", {}, children()));
   if (element.type === "rich_text_quote") return el("blockquote", {}, children());
@@ -47,7 +51,12 @@ function fromCodePoints(unicode) {
 
 function styled(content, style = {}) {
   let node = content;
-  for (const [name, tag] of [["code", "code"], ["strike", "s"], ["italic", "em"], ["bold", "strong"]]) {
+  for (const [name, tag] of [
+    ["code", "code"],
+    ["strike", "s"],
+    ["italic", "em"],
+    ["bold", "strong"],
+  ]) {
     if (style[name]) node = el(tag, {}, node);
   }
   return node;
@@ -57,7 +66,13 @@ export function tableNode(block) {
   const [head = [], ...body] = block.rows;
   const align = (index) => ({ class: `align-${block.column_settings?.[index]?.align ?? "left"}` });
   const heads = head.map((cell, index) => el("th", { scope: "col", ...align(index) }, cellNodes(cell)));
-  const rows = body.map((row) => el("tr", {}, row.map((cell, index) => el("td", align(index), cellNodes(cell)))));
+  const rows = body.map((row) =>
+    el(
+      "tr",
+      {},
+      row.map((cell, index) => el("td", align(index), cellNodes(cell))),
+    ),
+  );
   const table = el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows));
   return el("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Table" }, table);
 }

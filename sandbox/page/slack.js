@@ -2,7 +2,7 @@
 
 import { act, notice } from "./api.js";
 import { drawBlocks } from "./blocks.js";
-import { arrange, byId, el } from "./dom.js";
+import { arrange, byId, el, setCurrent } from "./dom.js";
 import { drawMessages, fillFace, isReply } from "./messages.js";
 import { surfaceOf } from "./modal.js";
 import { CAST, channelName, draws, mark, state } from "./store.js";
@@ -22,7 +22,13 @@ export function startSlack() {
 }
 
 function personChoice([id, name]) {
-  const input = el("input", { type: "radio", name: "person", value: id, checked: id === state.me, on: { change: () => become(id) } });
+  const input = el("input", {
+    type: "radio",
+    name: "person",
+    value: id,
+    checked: id === state.me,
+    on: { change: () => become(id) },
+  });
   const face = el("span", { "aria-hidden": "true" });
   fillFace(face, id, false);
   return el("label", { class: "person" }, input, face, el("span", { data: { name: id } }, name));
@@ -52,7 +58,7 @@ function drawChannels() {
   const mine = myChannels();
   if (mine.length && !mine.some((channel) => channel.id === state.channel)) openChannel(mine[0].id, { keepHome: true });
   arrange(byId("channels"), mine.map(channelItem));
-  byId("home-tab").toggleAttribute("aria-current", state.isHome);
+  setCurrent(byId("home-tab"), state.isHome);
 }
 
 function channelItem(channel) {
@@ -61,11 +67,18 @@ function channelItem(channel) {
   const name = channel.is_im ? personOf(channel) : channel.name;
   const marks = [
     channel.is_ext_shared ? el("small", {}, "shared") : null,
-    unread && !isOpen ? el("span", { class: "unread" }, unread > 99 ? "99+" : unread, el("span", { class: "visually-hidden" }, " new")) : null,
+    unread && !isOpen
+      ? el("span", { class: "unread" }, unread > 99 ? "99+" : unread, el("span", { class: "visually-hidden" }, " new"))
+      : null,
   ];
   const button = el(
     "button",
-    { type: "button", "aria-current": isOpen ? "page" : null, data: { channel: channel.id }, on: { click: () => openChannel(channel.id) } },
+    {
+      type: "button",
+      "aria-current": isOpen ? "page" : null,
+      data: { channel: channel.id },
+      on: { click: () => openChannel(channel.id) },
+    },
     el("span", { "aria-hidden": "true", class: "sign" }, channel.is_im ? "@" : "#"),
     el("span", { class: "channel-name" }, name),
     marks,
@@ -103,7 +116,11 @@ function drawConversation() {
   byId("message-form").hidden = isHome;
   const channel = state.channels.get(state.channel);
   byId("conversation-title").replaceChildren(...(isHome ? ["Blast"] : titleOf(channel)));
-  byId("conversation-note").textContent = isHome ? "Home" : channel?.is_ext_shared ? "Shared with another workspace" : "";
+  byId("conversation-note").textContent = isHome
+    ? "Home"
+    : channel?.is_ext_shared
+      ? "Shared with another workspace"
+      : "";
   if (isHome) return drawHome();
   if (!channel) return;
   const mine = state.ephemerals.filter((one) => one.user === state.me && one.channel === channel.id);
@@ -116,7 +133,9 @@ function drawConversation() {
 
 function titleOf(channel) {
   if (!channel) return [""];
-  return channel.is_im ? [personOf(channel)] : [el("span", { class: "sign", "aria-hidden": "true" }, "#"), channel.name];
+  return channel.is_im
+    ? [personOf(channel)]
+    : [el("span", { class: "sign", "aria-hidden": "true" }, "#"), channel.name];
 }
 
 function asMessage(ephemeral) {
@@ -136,7 +155,10 @@ function drawThread() {
   if (!thread) return;
   const all = state.channels.get(thread.channel)?.messages ?? [];
   const messages = all.filter((message) => message.ts === thread.ts || message.thread_ts === thread.ts);
-  drawMessages(byId("thread-messages"), messages, { channel: `${thread.channel}/${thread.ts}`.split("/")[0], inThread: true });
+  drawMessages(byId("thread-messages"), messages, {
+    channel: `${thread.channel}/${thread.ts}`.split("/")[0],
+    inThread: true,
+  });
 }
 
 function closeThread() {
@@ -157,7 +179,9 @@ async function sendMessage(event) {
   const text = box.value.trim();
   if (!text) return;
   box.value = "";
-  const answer = text.startsWith("/") ? await sendCommand(text) : await act("/ui/slack/message", { channel: state.channel, text });
+  const answer = text.startsWith("/")
+    ? await sendCommand(text)
+    : await act("/ui/slack/message", { channel: state.channel, text });
   if (!answer && !box.value) box.value = text;
 }
 

@@ -1,6 +1,6 @@
 // Where blocks stand, in a message or a view: what is chosen there, and whom to tell of a choice.
 
-import { act, attempt, deliver, post } from "./api.js";
+import { act, deliver, post } from "./api.js";
 import { state } from "./store.js";
 
 const TYPING_PAUSE = 180; // milliseconds
@@ -68,7 +68,13 @@ export class MessageSurface extends Surface {
   tell(block, element, choice) {
     const { channel, ts } = this;
     if (block.type === "input" && !block.dispatch_action) return null;
-    return deliver("/ui/slack/action", { action_id: element.action_id, block_id: block.block_id, channel, ts, ...choice });
+    return deliver("/ui/slack/action", {
+      action_id: element.action_id,
+      block_id: block.block_id,
+      channel,
+      ts,
+      ...choice,
+    });
   }
 }
 
@@ -102,7 +108,7 @@ export class ViewSurface extends Surface {
     while (this.waiting.size) {
       const [key, body] = this.waiting.entries().next().value;
       this.waiting.delete(key);
-      await attempt(() => post("/ui/slack/input", body));
+      await deliver("/ui/slack/input", body);
     }
     this.telling = null;
   }

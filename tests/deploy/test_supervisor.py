@@ -118,7 +118,7 @@ def test_a_failed_release_says_which_command_failed() -> None:
         "s.run('release', ['sh', '-c', 'exit 3'])"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "CannotStart: `sh -c 'exit 3'` ended with exit code 3." in ended.stderr
+    assert "CannotStart: `sh -c 'exit 3'` failed with exit code 3." in ended.stderr
 
 
 def test_the_procfile_starts_what_the_interfaces_promise() -> None:

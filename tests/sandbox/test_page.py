@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.sandbox import page_stage
 from tests.sandbox.page_stage import PageStage
@@ -134,6 +134,35 @@ def test_a_button_that_asks_first_does_nothing_when_it_is_denied(page: Page, sta
     page.get_by_role("button", name="Cancel it").click()
     wait_until(lambda: len(stage.bot.pressed) > pressed)
     assert [one["action_id"] for one in stage.bot.pressed[pressed:]] == ["cancel"]
+
+
+def test_every_kind_of_input_reaches_the_bot_as_it_was_filled_in(page: Page, stage: PageStage) -> None:
+    say(page, "/blast inputs")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("combobox", name="static select")).to_have_value("")
+    dialog.get_by_role("combobox", name="static select").select_option(label="Blue")
+    dialog.get_by_role("radiogroup", name="radio buttons").get_by_label("Red").check()
+    dialog.get_by_role("group", name="checkboxes").get_by_label("Blue").check()
+    dialog.get_by_label("Find a street").fill("Elm")
+    dialog.get_by_label("Elm Square").check()
+    dialog.get_by_label("datepicker").fill("2027-03-14")
+    dialog.get_by_label("timepicker", exact=True).fill("18:30")
+    dialog.get_by_label("datetimepicker").fill("2027-03-14T18:30")
+    dialog.get_by_role("combobox", name="users select").select_option(label="Admin")
+    dialog.get_by_label("number input").fill("42")
+    rows: FilePayload = {"name": "people.csv", "mimeType": "text/csv", "buffer": b"phone\n+12125550123\n"}
+    dialog.get_by_label("file input").set_input_files(rows)
+    expect(dialog).to_contain_text("people.csv")
+    page.get_by_role("button", name="Done").click()
+    expect(dialog).to_be_hidden()
+    values = {name: state[name] for name, state in stage.bot.submitted[-1].items()}
+    assert [values[kind]["selected_option"]["value"] for kind in ("static_select", "radio_buttons")] == ["blue", "red"]
+    assert [one["value"] for one in values["checkboxes"]["selected_options"]] == ["blue"]
+    assert values["external_select"]["selected_option"]["value"] == "elm square"
+    assert (values["datepicker"]["selected_date"], values["timepicker"]["selected_time"]) == ("2027-03-14", "18:30")
+    assert isinstance(values["datetimepicker"]["selected_date_time"], int)
+    assert (values["users_select"]["selected_user"], values["number_input"]["value"]) == ("U0ADMIN", "42")
+    assert values["file_input"]["files"][0]["name"] == "people.csv"
 
 
 def test_what_only_one_person_may_see_is_shown_to_no_other(page: Page) -> None:
@@ -269,6 +298,12 @@ def test_the_traffic_can_be_filtered_opened_and_paused(page: Page, stage: PageSt
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (400, 800)])
 def test_nothing_is_cut_off_sideways(page: Page, width: int, height: int) -> None:
     page.set_viewport_size({"width": width, "height": height})
+    page.get_by_label("Find a phone by its digits").press_sequentially("2125550142")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article")).to_be_visible()
+    controls = page.get_by_role("button").or_(page.get_by_role("textbox"))
+    edges = controls.evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
+    assert max(edges) <= width
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -22,7 +22,7 @@ class TinyBot:
     def __init__(self, sandbox_url: str) -> None:
         self.web = WebClient(token="xoxb-sandbox", base_url=f"{sandbox_url}/slack/api/")
         self.pressed: list[Json] = []
-        self.heard: list[str] = []
+        self.submitted: list[Json] = []
 
     def app(self) -> Starlette:
         """Return what listens at /slack/events."""
@@ -38,13 +38,21 @@ class TinyBot:
         return await run_in_threadpool(self._command, form)
 
     def _command(self, form: dict[str, str]) -> Response:
+        if form.get("text") == "inputs":
+            self.web.views_open(trigger_id=form["trigger_id"], view=every_input())
+            return Response()
         if form.get("text"):
             return JSONResponse({"text": f"You typed {form['text']}"})
         self.web.views_open(trigger_id=form["trigger_id"], view=composer(body=""))
         return Response()
 
     def _interaction(self, payload: Json) -> Response:
+        if payload["type"] == "block_suggestion":
+            return JSONResponse(
+                {"options": [option(f"{payload['value']} Street"), option(f"{payload['value']} Square")]}
+            )
         if payload["type"] == "view_submission":
+            self.submitted.append(payload["view"]["state"]["values"])
             return self._submitted(payload["user"]["id"], payload["view"]["state"]["values"])
         action = payload["actions"][0]
         self.pressed.append({"user": payload["user"]["id"], **action})
@@ -58,6 +66,8 @@ class TinyBot:
         return Response()
 
     def _submitted(self, user: str, values: Json) -> Response:
+        if "name" not in values:
+            return Response()
         name = values["name"]["name"]["value"]
         if name == "taken":
             return JSONResponse({"response_action": "errors", "errors": {"name": "There is such a blast already."}})
@@ -67,7 +77,6 @@ class TinyBot:
 
     def _event(self, body: Json) -> Response:
         event = body.get("event", {})
-        self.heard.append(event.get("type", ""))
         if event.get("type") == "app_home_opened":
             view = {"type": "home", "blocks": [section(f"Welcome home, <@{event['user']}>")]}
             self.web.views_publish(user_id=event["user"], view=view)
@@ -97,6 +106,35 @@ def composer(*, body: str) -> Json:
         "close": plain("Cancel"),
         "blocks": blocks,
     }
+
+
+def every_input() -> Json:
+    """Return a modal with an input of each kind but text."""
+    options = [option("Red"), option("Blue")]
+    elements: list[Json] = [
+        {"type": "static_select", "options": options},
+        {"type": "radio_buttons", "options": options},
+        {"type": "checkboxes", "options": options},
+        {"type": "external_select", "min_query_length": 2, "placeholder": plain("Find a street")},
+        {"type": "datepicker"},
+        {"type": "timepicker"},
+        {"type": "datetimepicker"},
+        {"type": "users_select"},
+        {"type": "number_input", "is_decimal_allowed": False},
+        {"type": "file_input", "filetypes": ["csv"], "max_files": 1},
+    ]
+    blocks: list[Json] = [
+        {"type": "alert", "level": "warning", "text": plain("Fill in all of them")},
+        *(an_input(element) for element in elements),
+    ]
+    return {"type": "modal", "title": plain("Every input"), "submit": plain("Done"), "blocks": blocks}
+
+
+def an_input(element: Json) -> Json:
+    """Return an input block that bears the name of its element's type."""
+    kind = element["type"]
+    label = plain(kind.replace("_", " "))
+    return {"type": "input", "block_id": kind, "label": label, "element": {**element, "action_id": kind}}
 
 
 def text_input(name: str, label: str, *, multiline: bool = False) -> Json:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from time import monotonic
 
 import pytest
@@ -12,7 +13,8 @@ from core.domain.channel import Accepted, Outcome, Outgoing, Unknown
 from core.models import DeliveryKind
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed
-from tests.factories import SENDER, phone
+from tests.factories import NOON, SENDER, phone
+from workers import drain
 from workers.drain import Drain, Speed
 
 
@@ -212,3 +214,10 @@ def test_a_nudge_while_draining_brings_what_came_meanwhile() -> None:
         assert channel.most_flying == 2
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(("closes_in_s", "validity_s"), [(None, None), (600, 600), (-5, 1), (36_001, None)], ids=str)
+def test_the_provider_may_not_keep_a_text_into_the_night(closes_in_s: int | None, validity_s: int | None) -> None:
+    closes_at = None if closes_in_s is None else NOON + timedelta(seconds=closes_in_s)
+    claim = Claimed(1, 1, DeliveryKind.BLAST, phone(1), "Hi", 1, None, closes_at)
+    assert drain._validity_s(claim, NOON) == validity_s

@@ -20,9 +20,12 @@ _SPOKEN = {
     "ø": "o",
     "ł": "l",
 }
+# Cyrillic and Greek letters that pass for Latin ones: they stand for them in a word that has real Latin letters too.
+_PASS_FOR = str.maketrans("аеорсхуткмнвѕіοτα", "aeopcxytkmhbsiota")
 _SPEAK = str.maketrans(_SPOKEN)
 _BREAKS = frozenset('.,!?;:…\n\r()[]{}"“”«»„|/。，、！？；：؟،؛।—–')
 _FOLDED = frozenset([*map(chr, range(0x0300, 0x0370)), *map(chr, range(0x064B, 0x0660)), "\u0670", "\u0640"])
+_DASH = re.compile(r"\s[-–—~*]+\s")
 _NUMBER_SIGN = re.compile(r"#(?!\w)")
 _QUOTES = '"“”«»„'
 _REACTION = re.compile(
@@ -49,9 +52,10 @@ def folded(text: str) -> str:
 def tokens(text: str) -> list[str]:
     """Split into words and BREAKs; scripts without spaces (Chinese, Japanese, Korean, Thai) go sign by sign."""
     written: list[str] = []
-    for each in _NUMBER_SIGN.sub(" number ", _own_words(folded(text))).translate(_SPEAK):
+    spoken = _DASH.sub(f" {BREAK} ", _NUMBER_SIGN.sub(" number ", _own_words(folded(text)))).translate(_SPEAK)
+    for each in spoken:
         written.append(f" {BREAK} " if each in _BREAKS else _spell(each))
-    return _without_idle_breaks("".join(written).split())
+    return _without_idle_breaks([_latin(word) for word in "".join(written).split()])
 
 
 def plain_words(text: str) -> str:
@@ -63,6 +67,10 @@ def _spell(each: str) -> str:
     if _stands_alone(each):
         return f" {each} "
     return each if each.isalnum() or _is_mark(each) else " "
+
+
+def _latin(word: str) -> str:
+    return word.translate(_PASS_FOR) if any("a" <= each <= "z" for each in word) else word
 
 
 def _is_control(each: str) -> bool:

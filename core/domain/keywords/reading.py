@@ -85,6 +85,8 @@ def _with_topic(words: Sequence[str], topics: Collection[str]) -> Reading | None
     named = {tables.as_key(tokens(name)): name for name in topics}
     left = [word for word in words if word not in _TABLES.polite and word not in _TABLES.topic_frame and word != BREAK]
     found = _keyword(left[0]) if left else None
+    if found and found[0] == "help":
+        left = list(words)  # `info about the rally?` is a question for a person
     rest = " ".join(left[1:])
     topic = named.get(rest) or _TABLES.topics.get(rest)
     if not found or not topic or found[1] == "likely" or (found[1] == "plain" and words[0] != left[0]):

@@ -1,10 +1,10 @@
 """Adds up what the phrases of a text say, leaving out words that a guard has explained (`bus stop`, `don't stop`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.domain.keywords.grammar import Found
-from core.domain.keywords.tables import Tables
+from core.domain.keywords.tables import Tables, Tongue
 
 CERTAIN = 1.0
 LIKELY = 0.6
@@ -24,33 +24,38 @@ NOTHING = Score(0.0, "")
 
 
 def score(tables: Tables, words: Sequence[str], kind: str) -> Score:
-    """Weigh a text: each request outside guards (a firm one anywhere) counts once, hints lift a request but never make one."""
-    covered = _covered(tables, words)
-    asks = [each for each in tables.asks[kind].find(words, tables.polite) if not covered & _span(each)]
-    asks += tables.firm[kind].find(words, tables.polite)
+    """Weigh a text in each language and take the language in which it says most; who laughs means it less."""
+    borrowed = _span_of(tables.lingua_franca.guards.find(words, tables.polite))
+    scores = [_in(tongue, words, kind, tables.polite, borrowed) for tongue in tables.tongues]
+    best = max(scores, key=lambda each: each.weight)
+    lighter = 0.0 if tables.laughter.isdisjoint(words) else _LAUGHING
+    return Score(round(best.weight - lighter, 2), best.matched)
+
+
+def _in(tongue: Tongue, words: Sequence[str], kind: str, greetings: frozenset[str], borrowed: set[int]) -> Score:
+    """Count each request outside guards (a firm one anywhere) once; hints lift a request but never make one."""
+    covered = borrowed | _span_of(tongue.guards.find(words, greetings))
+    asks = [each for each in tongue.asks[kind].find(words, greetings) if not covered & _span(each)]
+    asks += tongue.firm[kind].find(words, greetings)
     if not asks:
         return NOTHING
-    best = max(asks, key=lambda each: (each.weight, each.end - each.start))
-    weight = _apart(asks) + min(_HINTS_AT_MOST, _hints(tables, words, covered))
-    if not tables.laughter.isdisjoint(words):
-        weight -= _LAUGHING
-    return Score(round(weight, 2), " ".join(words[best.start : best.end]))
-
-
-def _covered(tables: Tables, words: Sequence[str]) -> set[int]:
-    return {at for each in tables.guards.find(words, tables.polite) for at in _span(each)}
+    first = max(asks, key=lambda each: (each.weight, each.end - each.start))
+    said = covered | _span_of(asks)  # a word that made a request doesn't lift it too
+    hints = [each for each in tongue.hints.find(words, greetings) if not said & _span(each)]
+    weight = _apart(asks) + min(_HINTS_AT_MOST, _apart(hints))
+    return Score(weight, " ".join(words[first.start : first.end]))
 
 
 def _span(each: Found) -> set[int]:
     return set(range(each.start, each.end))
 
 
-def _hints(tables: Tables, words: Sequence[str], covered: set[int]) -> float:
-    return _apart([each for each in tables.hints.find(words, tables.polite) if not covered & _span(each)])
+def _span_of(found: Iterable[Found]) -> set[int]:
+    return {at for each in found for at in _span(each)}
 
 
 def _apart(found: Sequence[Found]) -> float:
-    """Add weights, the heaviest first, of phrases that share no word: one request said once counts once."""
+    """Add the weights of phrases that share no word, the heaviest first: one request counts once."""
     taken: set[int] = set()
     total = 0.0
     for each in sorted(found, key=lambda one: -one.weight):

@@ -7,12 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.domain.keywords.grammar import Phrase, Phrases, phrase
+from core.domain.keywords.grammar import Phrases, phrase
 from core.domain.keywords.normal import BREAK, plain_words, tokens
 from core.domain.keywords.spelling import Spelling
 
 Language = Mapping[str, Any]  # A language's JSON file; its shape is shown in languages/en.json.
 _FOLDER = Path(__file__).parent / "languages"
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """The phrases of one language; each language is weighed alone, for one's guard may be another's request.
+
+    `asks` are requests by kind, `firm` ones that no guard explains away, `hints` lift a request, `guards` mean something else.
+    """
+
+    asks: Mapping[str, Phrases]
+    firm: Mapping[str, Phrases]
+    hints: Phrases
+    guards: Phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +43,8 @@ class Tables:
     laughter: frozenset[str]
     topics: Mapping[str, str]
     topic_frame: frozenset[str]
-    asks: Mapping[str, Phrases]
-    firm: Mapping[str, Phrases]
-    hints: Phrases
-    guards: Phrases
+    tongues: tuple[Tongue, ...]
+    lingua_franca: Tongue  # English: every other language borrows its `stop` and `wrong number`
     spelling: Spelling
 
 
@@ -42,6 +53,7 @@ def load() -> Tables:
     languages = [json.loads(path.read_text("utf-8")) for path in sorted(_FOLDER.glob("*.json"))]
     spelling = _spelling(languages)
     words, accented = _words(languages, spelling)
+    tongues = {language["language"]: _tongue(language, spelling) for language in languages}
     return Tables(
         words=words,
         accented=accented,
@@ -50,10 +62,8 @@ def load() -> Tables:
         laughter=_fillers(languages, "laughter"),
         topics=_topics(languages, spelling),
         topic_frame=_fillers(languages, "topic_frame"),
-        asks={kind: _phrases(languages, f"{kind}_phrases") for kind in ("opt_out", "opt_in")},
-        firm={kind: _phrases(languages, f"{kind}_firm") for kind in ("opt_out", "opt_in")},
-        hints=_phrases(languages, "hints"),
-        guards=_phrases(languages, "guards"),
+        tongues=tuple(tongues.values()),
+        lingua_franca=tongues["English"],
         spelling=spelling,
     )
 
@@ -96,17 +106,25 @@ def _topics(languages: Iterable[Language], spelling: Spelling) -> dict[str, str]
     }
 
 
-def _phrases(languages: Iterable[Language], purpose: str) -> Phrases:
-    return Phrases(each for language in languages for each in _of_language(language, purpose))
+def _tongue(language: Language, spelling: Spelling) -> Tongue:
+    return Tongue(
+        asks={kind: _phrases(language, f"{kind}_phrases", spelling) for kind in ("opt_out", "opt_in")},
+        firm={kind: _phrases(language, f"{kind}_firm", spelling) for kind in ("opt_out", "opt_in")},
+        hints=_phrases(language, "hints", spelling),
+        guards=_phrases(language, "guards", spelling),
+    )
 
 
-def _of_language(language: Language, purpose: str) -> Iterable[Phrase]:
-    """Guards have no weight: they only cover words that mean something else."""
+def _phrases(language: Language, purpose: str, spelling: Spelling) -> Phrases:
+    """Read a language's phrases of one purpose. Guards have no weight: they only cover words."""
     written = language.get(purpose, {})
     weighed = written.items() if isinstance(written, dict) else [("0", written)]
-    for weight, phrases in weighed:
-        for each in phrases:
-            yield phrase(each, float(weight), language.get("classes", {}))
+    classes = language.get("classes", {})
+    return Phrases(
+        phrase(each, float(weight), classes, lambda words: spelling.correct(tokens(words)))
+        for weight, phrases in weighed
+        for each in phrases
+    )
 
 
 def _spelling(languages: Sequence[Language]) -> Spelling:

@@ -344,6 +344,7 @@ def upgrade() -> None:
         sa.Column("staff_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closes_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -374,6 +375,13 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text("status = 'pending'"),
             sqlite_where=sa.text("status = 'pending'"),
+        )
+        batch_op.create_index(
+            "ix_deliveries_closing",
+            ["closes_at"],
+            unique=False,
+            postgresql_where=sa.text("status = 'pending' AND closes_at IS NOT NULL"),
+            sqlite_where=sa.text("status = 'pending' AND closes_at IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_deliveries_leased",
@@ -462,6 +470,11 @@ def downgrade() -> None:
 
     op.drop_table("inbound")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_deliveries_closing",
+            postgresql_where=sa.text("status = 'pending' AND closes_at IS NOT NULL"),
+            sqlite_where=sa.text("status = 'pending' AND closes_at IS NOT NULL"),
+        )
         batch_op.drop_index(
             "ix_deliveries_leased",
             postgresql_where=sa.text("status IN ('claimed', 'unknown')"),

@@ -99,7 +99,7 @@ def render(
         blocks.input_block("Text", _text(form), block_id=form.body_block, hint=_HINT, dispatches=True),
         blocks.input_block("When", _when(form), block_id=WHEN, dispatches=True),
         *_send_at(form, now),
-        blocks.divider(),
+        blocks.divider(block_id="rule"),
         *meter.render(form.body, preview, faults),
     ]
     title = "Change the blast" if form.blast_id else "New blast"
@@ -156,7 +156,7 @@ def _name(form: Form) -> Element:
 def _menu(action_id: str, chosen: Sequence[UUID], choices: Sequence[Choice]) -> Element:
     picked = options([choice for choice in choices if choice.id in chosen])
     menu: Element = {"action_id": action_id, "placeholder": blocks.plain("Choose audiences", 150)}
-    if len(choices) > blocks.OPTIONS:
+    if not choices or len(choices) > blocks.OPTIONS:
         menu |= {"type": "multi_external_select", "min_query_length": 0}
     else:
         menu |= {"type": "multi_static_select", "options": options(choices)}

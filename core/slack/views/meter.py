@@ -50,7 +50,7 @@ def _culprits(body: str, preview: Preview) -> list[Block]:
 
 
 def _finish(preview: Preview) -> str:
-    return f"If it started now, or at its time, the last text would leave about {blocks.moment(preview.finish_at)}."
+    return f"Approved now, its last text would leave about {blocks.moment(preview.finish_at)}."
 
 
 def _sample(sample: Sample) -> list[Block]:

@@ -70,7 +70,17 @@ def bar(progress: Progress) -> str:
 
 def reasons(skipped: Mapping[str, int]) -> str:
     """Say why recipients are out of reach."""
-    return ", ".join(f"{count:,} {_REASONS.get(reason, reason)}" for reason, count in skipped.items())
+    return ", ".join(f"{count:,} {reason(code)}" for code, count in skipped.items())
+
+
+def reason(code: str) -> str:
+    """Say a skip reason in words."""
+    return _REASONS.get(code, code)
+
+
+def word(status: DeliveryStatus) -> str:
+    """Say a delivery's state in a word or two."""
+    return _WORDS[status]
 
 
 def _counts(progress: Progress, *, is_running: bool) -> str:

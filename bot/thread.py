@@ -1,0 +1,87 @@
+"""The buttons of a conversation's thread: claim, text back, note, close, and what is an opt-out."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+from slack_bolt import Ack, App
+from sqlmodel import Session
+
+from core import db, settings
+from core.clock import utc_now
+from core.models import Conversation, Staff
+from core.slack.gateway import Gateway
+from core.slack.views import thread
+from core.usecases import conversations, threads
+
+log = structlog.get_logger()
+
+
+class Step(Protocol):
+    """A use case by which somebody moves a conversation on, by one press of a button."""
+
+    def __call__(self, session: Session, conversation_id: UUID, *, by: Staff, now: Any) -> Conversation: ...
+
+
+STEPS: Mapping[str, Step] = {
+    thread.CLAIM: conversations.claim,
+    thread.CLOSE: conversations.close,
+    thread.OPT_OUT: conversations.opt_out,
+    thread.CONFIRM_OPT_OUT: conversations.opt_out,
+    thread.NOT_OPT_OUT: conversations.not_opt_out,
+}
+
+
+def register(app: App, gateway: Gateway) -> None:
+    """Listen to a thread's buttons, and to the modals that two of them open."""
+    for action_id, step in STEPS.items():
+        app.action(action_id)(partial(_step, action_id=action_id, step=step))
+    app.action(thread.TEXT_BACK)(partial(_ask_for_reply, gateway=gateway))
+    app.view(thread.TEXT_BACK_VIEW)(_reply)
+    app.action(thread.NOTE)(partial(_ask_for_note, gateway=gateway))
+    app.view(thread.NOTE_VIEW)(_note)
+
+
+def _step(ack: Ack, action: Mapping[str, Any], staff: Staff, action_id: str, step: Step) -> None:
+    conversation_id = thread.read(action)
+    with db.transaction() as session:
+        step(session, conversation_id, by=staff, now=utc_now())
+    log.info(action_id, conversation_id=str(conversation_id), staff_id=str(staff.id))
+    ack()
+
+
+def _ask_for_reply(
+    ack: Ack, action: Mapping[str, Any], body: Mapping[str, Any], staff: Staff, gateway: Gateway
+) -> None:
+    conversation_id, now = thread.read(action), utc_now()
+    with db.reading() as session:
+        conversations.require_answerable(session, conversation_id, by=staff, now=now)
+        facts = threads.facts(session, conversation_id, now=now)
+    gateway.open_view(body["trigger_id"], thread.ask_for_reply(facts, longest=settings.current().message_max_length))
+    ack()
+
+
+def _reply(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
+    conversation_id, text = thread.read_reply(view)
+    longest = settings.current().message_max_length
+    with db.transaction() as session:
+        conversations.reply(session, conversation_id, text, by=staff, now=utc_now(), longest=longest)
+    log.info("conversation.reply", conversation_id=str(conversation_id), staff_id=str(staff.id))
+    ack()
+
+
+def _ask_for_note(ack: Ack, action: Mapping[str, Any], body: Mapping[str, Any], gateway: Gateway) -> None:
+    with db.reading() as session:
+        facts = threads.facts(session, thread.read(action), now=utc_now())
+    gateway.open_view(body["trigger_id"], thread.ask_for_note(facts))
+    ack()
+
+
+def _note(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
+    conversation_id, text = thread.read_note(view)
+    with db.transaction() as session:
+        conversations.note(session, conversation_id, text, by=staff, now=utc_now())
+    log.info("conversation.note", conversation_id=str(conversation_id), staff_id=str(staff.id))
+    ack()

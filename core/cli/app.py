@@ -1,0 +1,17 @@
+"""The commands, put together."""
+
+import typer
+
+from core.cli import blasts, codes, members, pools, running, team
+
+# Only the modules' signatures are loaded here: what a command needs is imported when it runs.
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Blast: text your members from Slack, safely.",
+)
+for module in (running, pools, team, blasts, members, codes):
+    module.register(app)

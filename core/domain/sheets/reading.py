@@ -1,0 +1,158 @@
+"""A CSV file as a header and rows: how it is written is found out, and a broken file is refused whole."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, dropwhile, islice
+from typing import BinaryIO, NamedTuple
+
+from core.domain.sheets import columns as headers
+from core.domain.sheets import encoding
+from core.domain.sheets.columns import Columns
+from core.errors import Invalid
+
+MOST_ROWS = 1_000_000
+_DELIMITERS = ",;\t|"
+_LONGEST_LINE = 1_000_000
+_LONGEST_ROW = 200  # lines; quoted cells may go over several, but no list of people has a cell of so many
+_SAMPLE = 200  # lines from which the delimiter is guessed
+_HEADER_WITHIN = 10  # rows; reports have a title or two above the header
+_ADDRESS = re.compile(r"\s*\W{0,3}\d(?:[\s()./-]*\d){6,}\s*|\s*\S+@\S+\.\S+\s*").fullmatch
+_END = "\0end\0"  # not in any file that we read: zero bytes are dropped
+
+
+class Row(NamedTuple):
+    """A row as it was written, and the number of the line in which it begins."""
+
+    line: int
+    cells: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A readable table; its rows may be gone through more than once, and are never all in memory."""
+
+    stream: BinaryIO
+    encoding: str
+    delimiter: str
+    columns: Columns
+
+    def rows(self) -> Iterator[Row]:
+        """Give every row below the header, but blank ones, and the header again where exports were joined."""
+        header = list(self.columns.header)
+        rows = _parse(_lines(self.stream, self.encoding), self.delimiter)
+        return (row for row in dropwhile(lambda row: row.cells != header, rows) if row.cells != header)
+
+
+def open_sheet(stream: BinaryIO) -> Sheet:
+    """Find out how a file is written, and read through it once, so that it is refused before anything is changed.
+
+    Raises:
+        Invalid: it is no table, or it doesn't say which column holds phone numbers or e-mail addresses.
+    """
+    coding = encoding.detect(stream)
+    sample = list(islice(_lines(stream, coding), _SAMPLE))
+    delimiter = _delimiter(sample)
+    columns = _header(_lenient(sample, delimiter))
+    headers.require_reasonable(columns)
+    sheet = Sheet(stream, coding, delimiter, columns)
+    rows = sum(1 for _ in sheet.rows())
+    if not rows:
+        raise Invalid("There are column names in this file, but no rows below them. Export it again.")
+    if rows > MOST_ROWS:
+        raise Invalid(f"This file has {rows:,} rows, and at most {MOST_ROWS:,} can be taken at once. Split it.")
+    return sheet
+
+
+def _lines(stream: BinaryIO, coding: str) -> Iterator[str]:
+    """Give a file's lines from its start, without zero bytes, all ending alike."""
+    stream.seek(0)
+    text = io.TextIOWrapper(stream, coding, errors="replace", newline=None)
+    try:
+        for at, line in enumerate(iter(lambda: text.readline(_LONGEST_LINE), "")):
+            if len(line) >= _LONGEST_LINE:
+                raise Invalid(f"Line {at + 1} is too long for a list of people. Is this a CSV file?")
+            yield line.replace("\0", "") if "\0" in line else line
+    finally:
+        text.detach()  # or it would close the file
+
+
+def _parse(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+    """Give the rows of a file that aren't blank.
+
+    Raises:
+        Invalid: a quotation mark swallows the rows after it.
+    """
+
+    begins = 1
+    reader = csv.reader(chain(lines, (_END,)), delimiter=delimiter)
+    try:
+        for cells in reader:
+            if cells == [_END]:
+                return
+            # A mark that is never closed swallows the end too: how else could it be told from the last row?
+            if reader.line_num - begins >= _LONGEST_ROW or (cells and cells[-1].endswith(_END)):
+                raise Invalid(_unclosed(begins))
+            if any(map(str.strip, cells)):
+                yield Row(begins, cells)
+            begins = reader.line_num + 1
+    except csv.Error:
+        raise Invalid(_unclosed(begins)) from None
+
+
+def _unclosed(line: int) -> str:
+    return (
+        f"A quotation mark in line {line:,} is never closed, so that the rows after it can't be told apart. "
+        "Delete or double it, and import the file again."
+    )
+
+
+def _lenient(sample: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """Give the rows of a piece of a file, which may end in the middle of one."""
+    try:
+        yield from csv.reader(sample, delimiter=delimiter)
+    except csv.Error:
+        return
+
+
+def _delimiter(sample: Sequence[str]) -> str:
+    """Choose the delimiter by which columns are recognised, rows have as many cells as the header, and more of them."""
+    announced = re.fullmatch(r"\W?sep=(.)\s*", sample[0], re.IGNORECASE) if sample else None
+    if announced and announced[1] in _DELIMITERS:
+        return announced[1]
+    return max(_DELIMITERS, key=lambda delimiter: _fitness(list(_lenient(sample, delimiter))))
+
+
+def _fitness(rows: Sequence[list[str]]) -> tuple[int, float, int]:
+    best = max(rows[:_HEADER_WITHIN], key=_recognised, default=[])
+    alike = sum(len(cells) == len(best) for cells in rows)
+    return _recognised(best), alike / max(len(rows), 1), len(best)
+
+
+def _recognised(cells: Sequence[str]) -> int:
+    return sum(map(len, headers.understand(cells).positions.values()))
+
+
+def _header(sample: Iterable[list[str]]) -> Columns:
+    """Find the row of column names, below titles if there are any.
+
+    Raises:
+        Invalid: there is none, or none of them is of phone numbers or e-mail addresses.
+    """
+    rows = [cells for cells in islice(sample, _HEADER_WITHIN) if any(map(str.strip, cells))]
+    for cells in rows:
+        columns = headers.understand(cells)
+        if columns.has_address and not any(map(_ADDRESS, cells)):
+            return columns
+    if any(map(_ADDRESS, rows[0])):
+        raise Invalid(
+            "This file has no row of column names. Put one above the first person, such as: name, phone. "
+            "Then import it again."
+        )
+    named = ", ".join(f"“{cell.strip()[:30]}”" for cell in rows[0][:10] if cell.strip())
+    raise Invalid(
+        f"None of the columns is for phone numbers or e-mail addresses: {named}. "
+        "Name the one with the numbers “phone”, and import the file again."
+    )

@@ -1,0 +1,44 @@
+"""Why somebody was, or was not, messaged, in lines for whoever asks."""
+
+from core.domain import failures
+from core.domain.address import masked
+from core.models import Delivery, SuppressionCause
+from core.slack import blocks
+from core.slack.views import outcome
+from core.usecases.tracing import Story
+
+_CAUSES = {
+    SuppressionCause.OPT_OUT: "has opted out",
+    SuppressionCause.HARD_FAILURE: "can't be reached at this address",
+    SuppressionCause.MANUAL: "was suppressed by staff",
+}
+
+
+def render(story: Story) -> list[str]:
+    """Say what is known of an address; only its last digits are shown."""
+    who = f"*{blocks.escape(masked(story.address))}*"
+    return [_standing(story, who), _membership(story), *(_delivery(*each) for each in story.deliveries)]
+
+
+def _standing(story: Story, who: str) -> str:
+    held = story.suppression
+    if held is None:
+        return f"{who} can be messaged."
+    return f"{who} {_CAUSES[held.cause]}, since {blocks.moment(held.created_at)}, and isn't messaged."
+
+
+def _membership(story: Story) -> str:
+    if not story.is_known:
+        return "There is no contact with this address."
+    names = ", ".join(blocks.escape(name) for name in story.audiences[:20])
+    return f"In: {names}." if names else "In no audience."
+
+
+def _delivery(delivery: Delivery, blast: str) -> str:
+    what = blocks.escape(blast) if blast else delivery.kind.value
+    told = outcome.word(delivery.status)
+    if delivery.skip_reason is not None:
+        told = f"skipped: {outcome.reason(delivery.skip_reason.value)}"
+    elif delivery.error_code:
+        told = f"{told}: {failures.classify(delivery.error_code, at_create=False).title} ({delivery.error_code})"
+    return f"• {blocks.moment(delivery.ended_at or delivery.accepted_at or delivery.created_at)} *{what}*: {told}"

@@ -1,0 +1,222 @@
+"""A conversation's thread: its first message with the buttons, each text in it, and the modals; and what these say."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from core.errors import Invalid
+from core.models import ConversationStatus, Inbound, SuppressionCause
+from core.slack import blocks
+from core.slack.blocks import Block, Element
+from core.slack.views.card import Card
+from core.usecases.threads import Facts
+
+CLAIM, TEXT_BACK, NOTE, CLOSE = (f"conversation.{verb}" for verb in ("claim", "text_back", "note", "close"))
+OPT_OUT, CONFIRM_OPT_OUT, NOT_OPT_OUT = (
+    f"conversation.{verb}" for verb in ("opt_out", "confirm_opt_out", "not_opt_out")
+)
+TEXT_BACK_VIEW, NOTE_VIEW = f"{TEXT_BACK}.submit", f"{NOTE}.submit"
+_REPLY, _NOTED = "reply", "note"
+_MOST_SHOWN, _MOST_IN_NOTICE, _MOST_OF_NAME = 3000, 150, 60
+_BLOCKED = {
+    SuppressionCause.OPT_OUT: ":no_entry_sign: They opted out and can't be texted.",
+    SuppressionCause.HARD_FAILURE: ":warning: Their number could not be reached, so texts to it are stopped.",
+    SuppressionCause.MANUAL: ":no_entry_sign: Staff have stopped texts to this number.",
+}
+_SUSPECTED = ":question: This looks like an opt-out. They get no texts until you have decided."
+# Invisible in themselves, they hide words, turn them round, or lend one name the looks of another.
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffc\U000e0000-\U000e0fff]"
+)
+# Joiners make emoji and are letters' business in some scripts; between plain letters they only hide something.
+_STRAY_JOINER = re.compile("(?<=[\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?=[\x00-\x7f]|$)|^[\u200c\u200d]+")
+_PILED_MARKS = re.compile(
+    r"((?:[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]){3})"
+    r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
+
+
+_is_plain_url = re.compile(r"https?://[A-Za-z0-9_.:/?=&%~+-]{1,1000}").fullmatch
+_MARKUP = re.compile("[*_~`]")
+
+
+def render(facts: Facts, *, trusted_host: str) -> Card:
+    """Draw a thread's first message as it stands: who, about what, their first text, and what can be done."""
+    who = _who(facts)
+    about = f" answers *{blocks.escape(visible(facts.blast_name))}*" if facts.blast_name else " writes"
+    opening = words(facts.opening, trusted_host=trusted_host) if facts.opening else []
+    drawn = [
+        blocks.section(f"{who}{about}"),
+        *opening,
+        blocks.context(_state(facts)),
+        *_buttons(facts),
+    ]
+    return Card(_notice(facts, facts.opening), drawn)
+
+
+def render_text(facts: Facts, inbound: Inbound, *, trusted_host: str) -> Card:
+    """Draw one more text of the same person."""
+    conversation = str(facts.conversation.id)
+    buttons = _decisions(conversation) if facts.is_suspected else [_text_back(conversation)]
+    warning = [blocks.context(_SUSPECTED)] if facts.is_suspected else []
+    drawn = [*words(inbound, trusted_host=trusted_host), *warning]
+    return Card(_notice(facts, inbound), [*drawn, *([] if _is_silent(facts) else blocks.actions(buttons))])
+
+
+def render_step(note: str, *, by: str | None) -> Card:
+    """Draw what somebody did; the first line of `note` says it, the others quote what they wrote."""
+    head, _, quoted = note.partition("\n")
+    said = f"{blocks.person(by)}: {blocks.escape(head)}" if by else blocks.escape(head)
+    return Card(said, [blocks.section(said), *([_quote(visible(quoted))] if quoted else [])])
+
+
+def words(inbound: Inbound, *, trusted_host: str) -> list[Block]:
+    """Return a member's words as nothing but words, whatever they are, and pictures as links to the provider's host."""
+    text = visible(inbound.body).strip()
+    shown = [_quote(text)] if text else []
+    links = [_picture(number, part, trusted_host) for number, part in enumerate(inbound.media, start=1)]
+    return [*shown, *([blocks.context(*links)] if links else [])] or [blocks.context("_An empty text._")]
+
+
+def visible(text: str) -> str:
+    """Take out what can't be seen but misleads: controls, zero-width and direction marks, piles of accents."""
+    text = _INVISIBLE.sub("", "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc"))
+    return _PILED_MARKS.sub(r"\1", _STRAY_JOINER.sub("", text))
+
+
+def ask_for_reply(facts: Facts, *, longest: int) -> Block:
+    """Draw the modal in which staff write what is texted back."""
+    hint = "It goes to their phone, from our number. What is written in the thread never does."
+    field = blocks.text_input(_REPLY, most=longest, is_long=True, focus_on_load=True)
+    body = [
+        blocks.section(f"To {_who(facts)}"),
+        blocks.input_block("Text", field, block_id=_REPLY, hint=hint),
+    ]
+    return blocks.modal(
+        TEXT_BACK_VIEW, "Text back", body, submit="Send text", close="Cancel", metadata=str(facts.conversation.id)
+    )
+
+
+def ask_for_note(facts: Facts) -> Block:
+    """Draw the modal in which staff write something down for each other."""
+    field = blocks.text_input(_NOTED, most=2000, is_long=True, focus_on_load=True)
+    body = [blocks.input_block("Note", field, block_id=_NOTED, hint="Only staff see it, in the thread.")]
+    return blocks.modal(
+        NOTE_VIEW, "Note", body, submit="Write down", close="Cancel", metadata=str(facts.conversation.id)
+    )
+
+
+def read(action: Mapping[str, Any]) -> UUID:
+    """Return the conversation that a button is about."""
+    return _conversation(str(action.get("value", "")))
+
+
+def read_reply(view: Mapping[str, Any]) -> tuple[UUID, str]:
+    """Return the conversation, and what is to be texted back."""
+    return _conversation(view["private_metadata"]), _typed(view, _REPLY)
+
+
+def read_note(view: Mapping[str, Any]) -> tuple[UUID, str]:
+    """Return the conversation, and what is to be written down."""
+    return _conversation(view["private_metadata"]), _typed(view, _NOTED)
+
+
+def _typed(view: Mapping[str, Any], name: str) -> str:
+    return str(view["state"]["values"][name][name].get("value") or "")
+
+
+def _conversation(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid("This button is not one of ours. Use the newest message of the thread.") from None
+
+
+def _who(facts: Facts) -> str:
+    name = blocks.escape(_name(facts))
+    return (
+        f"*{name}* (…{facts.conversation.address[-4:]})" if name else f"*Somebody* (…{facts.conversation.address[-4:]})"
+    )
+
+
+def _name(facts: Facts) -> str:
+    return blocks.cut(" ".join(_MARKUP.sub("", visible(facts.name)).split()), _MOST_OF_NAME)
+
+
+def _notice(facts: Facts, inbound: Inbound | None) -> str:
+    """Return what notifications show and screen readers read."""
+    text = " ".join(visible(inbound.body).split()) if inbound else ""
+    who = f"{_name(facts) or 'Somebody'} (…{facts.conversation.address[-4:]})"
+    return blocks.escape(f"{who}: {blocks.cut(text, _MOST_IN_NOTICE)}" if text else f"{who} sent a picture")
+
+
+def _state(facts: Facts) -> str:
+    if facts.is_suspected:
+        return _SUSPECTED
+    if facts.blocked:
+        return _BLOCKED[facts.blocked.cause]
+    if facts.conversation.status is ConversationStatus.CLOSED:
+        return ":white_check_mark: Closed. It opens again when they write."
+    if facts.claimed_by:
+        return f":bust_in_silhouette: {blocks.person(facts.claimed_by)} has it."
+    return (
+        ":speech_balloon: Open. Nobody has it." if not facts.conversation.answered_at else ":speech_balloon: Answered."
+    )
+
+
+def _is_silent(facts: Facts) -> bool:
+    """Tell whether there is nothing to offer: they can't be texted, and nothing is to be decided."""
+    return facts.blocked is not None and not facts.is_suspected
+
+
+def _buttons(facts: Facts) -> list[Block]:
+    conversation, is_open = str(facts.conversation.id), facts.conversation.status is ConversationStatus.OPEN
+    row: list[Element] = _decisions(conversation) if facts.is_suspected else []
+    if not facts.blocked:
+        row += [blocks.button("Claim", CLAIM, conversation)] if is_open and not facts.claimed_by else []
+        row += [_text_back(conversation)]
+    row.append(blocks.button("Note", NOTE, conversation))
+    row += [blocks.button("Close", CLOSE, conversation)] if is_open else []
+    if not facts.blocked:
+        sure = blocks.confirm(
+            "Opt them out?",
+            "They get no more texts from us until they text START.",
+            yes="Opt out",
+            no="Cancel",
+            is_dangerous=True,
+        )
+        row.append(blocks.button("Opt out", OPT_OUT, conversation, style="danger", confirm=sure))
+    return blocks.actions(row)
+
+
+def _text_back(conversation: str) -> Element:
+    return blocks.button("Text back", TEXT_BACK, conversation, style="primary")
+
+
+def _decisions(conversation: str) -> list[Element]:
+    return [
+        blocks.button("Opt out", CONFIRM_OPT_OUT, conversation, style="danger"),
+        blocks.button("Not an opt-out", NOT_OPT_OUT, conversation),
+    ]
+
+
+def _quote(text: str) -> Block:
+    """Quote people's words as they are: in rich text nothing is read as markup, a mention or a link."""
+    inner = {"type": "text", "text": blocks.cut(text, _MOST_SHOWN)}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_quote", "elements": [inner]}]}
+
+
+def _picture(number: int, part: Mapping[str, Any], trusted_host: str) -> str:
+    """Link to a picture where the provider keeps it; to any other place nobody is sent."""
+    url, kind = str(part.get("url", "")), blocks.escape(visible(str(part.get("type", ""))))[:50]
+    label = f"Picture {number}" if kind.startswith("image/") else f"Attachment {number} ({kind or 'unknown'})"
+    is_safe = _is_plain_url(url) and urlsplit(url).netloc == trusted_host
+    return (
+        f":paperclip: <{blocks.escape(url)}|{label}>"
+        if is_safe
+        else f":paperclip: {label} (its address isn't the provider's)"
+    )

@@ -1,0 +1,77 @@
+"""What a conversation's thread tells: gathered in one reading, drawn by the view."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core.errors import NotFound
+from core.models import Blast, Contact, Conversation, Inbound, Staff, Suppression
+from core.usecases import conversations, suppression
+
+# Several texts in a row are one thing to look at.
+_A_WHILE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a thread's first message shows. `claimed_by`: a Slack user's id; `blocked`: why they can't be texted."""
+
+    conversation: Conversation
+    name: str
+    blast_name: str | None
+    claimed_by: str | None
+    blocked: Suppression | None
+    opening: Inbound | None
+
+    @property
+    def is_suspected(self) -> bool:
+        """Whether they are blocked until staff have said whether they opted out."""
+        return self.blocked is not None and self.blocked.source == suppression.LIKELY
+
+
+def facts(session: Session, conversation_id: UUID, *, now: datetime) -> Facts:
+    """Gather what a conversation's thread shows.
+
+    Raises:
+        NotFound: there is no such conversation.
+    """
+    conversation = session.get(Conversation, conversation_id)
+    if conversation is None:
+        raise NotFound("This conversation is gone. It was erased or cleaned up.")
+    contact = session.get(Contact, conversation.contact_id) if conversation.contact_id else None
+    blast = session.get(Blast, conversation.blast_id) if conversation.blast_id else None
+    is_claimed = conversation.claimed_by is not None and conversations.is_claimed(conversation, now=now)
+    claimer = session.get(Staff, conversation.claimed_by) if is_claimed else None
+    return Facts(
+        conversation=conversation,
+        name=(contact.name or contact.first_name) if contact else "",
+        blast_name=blast.name if blast else None,
+        claimed_by=claimer.slack_user_id if claimer else None,
+        blocked=suppression.active(session, conversation.address),
+        opening=_first(session, conversation_id),
+    )
+
+
+def is_first(session: Session, inbound: Inbound) -> bool:
+    """Tell whether a text opened its conversation, so that its thread begins with it."""
+    opening = _first(session, inbound.conversation_id)
+    return opening is not None and opening.id == inbound.id
+
+
+def is_after_a_while(session: Session, inbound: Inbound) -> bool:
+    """Tell whether a text comes after a silence of its sender."""
+    earlier = session.scalar(
+        sa.select(sa.func.max(col(Inbound.received_at))).where(
+            col(Inbound.conversation_id) == inbound.conversation_id, col(Inbound.id) != inbound.id
+        )
+    )
+    return earlier is None or inbound.received_at - earlier > _A_WHILE
+
+
+def _first(session: Session, conversation_id: UUID | None) -> Inbound | None:
+    return session.scalar(
+        sa.select(Inbound).where(col(Inbound.conversation_id) == conversation_id).order_by(col(Inbound.id)).limit(1)
+    )

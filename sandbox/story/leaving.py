@@ -1,0 +1,145 @@
+"""The blast leaves: its progress, a STOP in mid-send, a pause with another opt-out, a reply that is answered."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sandbox.story import reading
+from sandbox.story.answering import answer, reply_thread
+from sandbox.story.awaiting import Overdue, WentWrong, until
+from sandbox.story.people import Person
+from sandbox.story.stand_ins import ORGANIZER
+from sandbox.story.story import Story
+
+Json = dict[str, Any]
+
+# Between acceptance and `sent`, and again before the end; shuffled, each comes at a random moment of three times that.
+CALLBACK_LATENCY_MS = 250
+DUPLICATES = 0.15
+FREE_WORDS = "please stop texting me"
+_LONGEST_S = 120.0
+_LOOK_EVERY_S = 0.25
+_STILL_S = 1.0
+_STOP_AT, _PAUSE_AT = 0.15, 0.4
+
+
+class Sight(NamedTuple):
+    """What is to be seen at one moment."""
+
+    share: float
+    state: str
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Something that people do once its moment has come."""
+
+    what: str
+    is_due: Callable[[Sight], bool]
+    act: Callable[[Story], None]
+
+
+def send(story: Story) -> None:
+    """Follow the blast from its start until the card says that it is finished, and let people act meanwhile."""
+    story.teller.chapter("It leaves")
+    story.stand_ins.behave(callback_latency_ms=CALLBACK_LATENCY_MS, shuffle=True, duplicate=DUPLICATES)
+    story.teller.say("From now on Twilio's callbacks come out of order, and every seventh twice.")
+    story.card_saying("Sending", seconds=20)
+    story.teller.say("The undo window is over.")
+    beats = [
+        Beat("a member to text STOP", lambda sight: sight.share >= _STOP_AT, stop_in_mid_send),
+        Beat("the organizer to pause", lambda sight: sight.share >= _PAUSE_AT, pause_and_resume),
+        Beat("a member's question in #blast-replies", lambda _: reply_thread(story) is not None, answer),
+    ]
+    with story.teller.following():
+        _follow(story, beats)
+
+
+def stop_in_mid_send(story: Story) -> None:
+    """Let somebody who hasn't been texted yet text STOP."""
+    member = somebody_untexted(story)
+    answer = story.stand_ins.text(member.phone, "STOP")
+    _require_taken(answer)
+    story.stopped.append(member.phone)
+    story.teller.say(f"{member.first_name} (…{member.phone[-4:]}), who has not been texted yet, texts:")
+    story.teller.quote(member.first_name, "STOP", style="red")
+
+
+def pause_and_resume(story: Story) -> None:
+    """Pause, see that nothing leaves, let somebody opt out in their own words, and go on."""
+    teller, stand_ins = story.teller, story.stand_ins
+    _press(story, "blast.pause")
+    story.card_saying("Paused", seconds=10)
+    still = until("the sending to stand still", lambda: _still(story), seconds=10)
+    teller.say(f"Organizer presses Pause. Nothing leaves: {still:,} texts are out, and it stays at that.")
+    member = somebody_untexted(story)
+    _require_taken(stand_ins.text(member.phone, FREE_WORDS, revokes=True))
+    story.stopped.append(member.phone)
+    teller.say(f"{member.first_name} (…{member.phone[-4:]}), not texted yet either, has words of her own for STOP:")
+    teller.quote(member.first_name, FREE_WORDS, style="red")
+    _press(story, "blast.resume")
+    teller.say("Organizer presses Resume.")
+
+
+def somebody_untexted(story: Story) -> Person:
+    """Choose somebody with an ordinary number who has had no text of this blast."""
+    texted = {text["to"] for text in story.stand_ins.texts()} | set(story.stopped)
+    waiting = [person for person in story.crowd.people if person.ending < "88" and person.phone not in texted]
+    if not waiting:
+        raise WentWrong("Everybody had been texted before somebody could opt out: lower SENDER_RATE and start again.")
+    return random.choice(waiting)
+
+
+def _follow(story: Story, beats: list[Beat]) -> None:
+    try:
+        until("it to be finished", lambda: _step(story, beats), seconds=_LONGEST_S, step_s=_LOOK_EVERY_S)
+    except Overdue:
+        awaited = beats[0].what if beats else "the card to say “Finished”"
+        raise Overdue(
+            f"Waited {_LONGEST_S:.0f} s in vain for {awaited}. Last seen: {' | '.join(look(story).lines)}"
+        ) from None
+
+
+def _step(story: Story, beats: list[Beat]) -> bool:
+    """Look once, let people do what its moment has come for; tell whether all is over."""
+    sight = look(story)
+    everybody = len(story.crowd.people)
+    story.teller.progress(int(sight.share * everybody), everybody, sight.lines)
+    due = next((beat for beat in beats if beat.is_due(sight)), None)
+    if due is not None:
+        beats.remove(due)
+        due.act(story)
+    return sight.state == "Finished" and not beats
+
+
+def look(story: Story) -> Sight:
+    """Look at the card and at the ledger."""
+    ledger = story.stand_ins.ledger()
+    card = reading.text_of(story.card() or {})
+    lines = [line for line in card.splitlines() if line]
+    told = [line for line in lines if any(sign in line for sign in ("█", "░", "delivered", "a second"))]
+    callbacks = ledger["callbacks"]
+    told.append(f"Twilio: {ledger['accepted']:,} texts taken, {callbacks['ok']:,} callbacks answered")
+    return Sight(ledger["accepted"] / len(story.crowd.people), lines[1] if len(lines) > 1 else "", told)
+
+
+def _press(story: Story, action_id: str) -> None:
+    card = story.card()
+    if card is None or action_id not in reading.buttons_of(card):
+        raise WentWrong(f"The card has no button {action_id}. It says: {reading.text_of(card or {})}")
+    story.stand_ins.press(ORGANIZER, card, action_id)
+
+
+def _still(story: Story) -> int | None:
+    """Return how many texts are out, if that hasn't changed for a moment."""
+    before = story.stand_ins.ledger()["accepted"]
+    time.sleep(_STILL_S)
+    return before if story.stand_ins.ledger()["accepted"] == before else None
+
+
+def _require_taken(answer: Json) -> None:
+    if answer.get("warning") or answer["status"] != 200:
+        raise WentWrong(f"A member's text was not taken: {answer.get('warning') or answer['status']}.")

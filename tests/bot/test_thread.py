@@ -1,0 +1,187 @@
+"""Staff answer members from the thread: one at a time, never somebody who opted out, and all of it is on record."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col
+
+from bot import app
+from core import db, settings
+from core.clock import utc_now
+from core.domain.lifecycles import DeliveryStatus
+from core.domain.receipts import Incoming
+from core.models import AuditEntry, Conversation, ConversationStatus, Delivery
+from core.slack.views import thread
+from core.usecases import receipts, suppression
+from tests import databases, factories, replies
+from tests.replies import APPROVER, ORGANIZER, SHE, Replies, buttons, shown
+
+
+@pytest.fixture
+def channel(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replies]:
+    """The replies channel with the real bot behind its buttons, and one text in it."""
+    with replies.opened(database_url, monkeypatch) as opened:
+        opened.stage.bot.app = app.create(settings.current())
+        opened.text("Who is this?")
+        yield opened
+
+
+def whispers(channel: Replies, user: str) -> str:
+    return " ".join(entry["text"] for entry in channel.stage.whispers_to(user))
+
+
+def set_claimed(**ago: float) -> None:
+    with db.transaction() as session:
+        session.execute(sa.update(Conversation).values(claimed_at=utc_now() - timedelta(**ago)))
+
+
+def test_claiming_shows_who_has_it_and_keeps_others_off(channel: Replies) -> None:
+    channel.press(thread.CLAIM)
+    (root,) = channel.messages()
+    assert f"<@{ORGANIZER}> has it" in shown(root)
+    assert thread.CLAIM not in buttons(root)
+    channel.press(thread.TEXT_BACK, by=APPROVER)
+    assert "Somebody else is answering" in whispers(channel, APPROVER)
+    assert not channel.stage.views_of(APPROVER)
+
+
+def test_a_claim_ends_after_fifteen_idle_minutes(channel: Replies) -> None:
+    channel.press(thread.CLAIM)
+    set_claimed(minutes=14, seconds=50)
+    channel.press(thread.CLOSE, by=ORGANIZER)
+    channel.text("Hello?")
+    channel.press(thread.CLAIM)
+    set_claimed(minutes=15, seconds=1)
+    channel.press(thread.TEXT_BACK, by=APPROVER)
+    channel.submit({"reply": "Hi, this is the tenants' union."}, by=APPROVER)
+    assert len(channel.replies()) == 1
+
+
+def test_texting_back_queues_one_message_ahead_of_every_blast(channel: Replies) -> None:
+    channel.press(thread.TEXT_BACK)
+    channel.submit({"reply": "Hi <b>, this is the *tenants'* union & friends."})
+    (delivery,) = channel.replies()
+    assert (delivery.address, delivery.sender, delivery.priority) == (SHE, factories.SENDER, 0)
+    assert delivery.body == "Hi <b>, this is the *tenants'* union & friends."
+    root, told = channel.messages()
+    assert told["thread_ts"] == root["ts"]
+    assert f"<@{ORGANIZER}>: Texted back:" in shown(told)
+    assert channel.conversation().answered_at is not None
+
+
+@databases.on_sqlite
+@pytest.mark.parametrize("text", ["", "   ", "x" * 481])
+def test_a_text_that_cannot_be_sent_is_refused_in_the_modal(channel: Replies, text: str) -> None:
+    channel.press(thread.TEXT_BACK)
+    view = channel.stage.view_of(ORGANIZER)
+    values = {"reply": {"reply": {"type": "plain_text_input", "value": text}}}
+    status, answer = channel.stage.try_to("submit", user=ORGANIZER, view_id=view["id"], values=values)
+    assert status != 200 or answer["errors"]
+    assert channel.replies() == []
+
+
+def test_who_opted_out_meanwhile_is_not_texted_back(channel: Replies) -> None:
+    channel.press(thread.TEXT_BACK)
+    channel.text("STOP")
+    answer = channel.submit({"reply": "Hi"})
+    assert "opted out" in str(answer["errors"])
+    assert channel.replies() == []
+
+
+def test_a_note_stays_with_staff(channel: Replies) -> None:
+    channel.press(thread.NOTE)
+    channel.submit({"note": "Called her <!channel>"})
+    assert "Note, for staff only:" in shown(channel.messages()[1])
+    assert "<!channel>" not in channel.messages()[1]["text"]
+    assert channel.replies() == []
+
+
+def test_a_closed_conversation_opens_again_with_the_next_text(channel: Replies) -> None:
+    channel.press(thread.CLOSE)
+    assert channel.conversation().status is ConversationStatus.CLOSED
+    assert thread.CLOSE not in buttons(channel.messages()[0])
+    channel.text("One more thing")
+    assert channel.conversation().status is ConversationStatus.OPEN
+    assert thread.CLOSE in buttons(channel.messages()[0])
+
+
+@databases.on_sqlite
+def test_a_button_that_is_out_of_date_says_so(channel: Replies) -> None:
+    root = channel.messages()[0]
+    channel.press(thread.CLOSE)
+    with db.transaction() as session:
+        session.execute(sa.update(Conversation).values(status=ConversationStatus.OPEN))
+    channel.receive("hello")
+    channel.tell()
+    with db.transaction() as session:
+        session.execute(sa.update(Conversation).values(status=ConversationStatus.CLOSED))
+    channel.press(thread.CLOSE, message=root)
+    assert "closed already" in whispers(channel, ORGANIZER)
+
+
+def test_staff_opt_a_member_out(channel: Replies) -> None:
+    channel.press(thread.OPT_OUT)
+    with db.reading() as session:
+        found = suppression.active(session, SHE)
+        assert found is not None
+        assert (found.source, found.staff_id is not None) == ("staff", True)
+    assert thread.TEXT_BACK not in buttons(channel.messages()[0])
+
+
+def test_a_likely_opt_out_is_confirmed(channel: Replies) -> None:
+    channel.text("please cancel")
+    channel.press(thread.CONFIRM_OPT_OUT)
+    with db.reading() as session:
+        found = suppression.active(session, SHE)
+        assert found is not None
+        assert found.source == "staff"
+
+
+def test_what_was_no_opt_out_is_lifted(channel: Replies) -> None:
+    channel.text("please cancel")
+    channel.press(thread.NOT_OPT_OUT)
+    with db.reading() as session:
+        assert suppression.active(session, SHE) is None
+    assert thread.TEXT_BACK in buttons(channel.messages()[0])
+
+
+def test_a_stop_that_came_meanwhile_is_not_lifted(channel: Replies) -> None:
+    channel.text("please cancel")
+    channel.receive("STOP")
+    channel.press(thread.NOT_OPT_OUT)
+    assert "nothing to undo" in whispers(channel, ORGANIZER)
+    with db.reading() as session:
+        assert suppression.active(session, SHE) is not None
+
+
+def test_that_a_reply_did_not_arrive_is_told_in_its_thread(channel: Replies) -> None:
+    channel.press(thread.TEXT_BACK)
+    channel.submit({"reply": "Hi"})
+    (delivery,) = channel.replies()
+    with db.transaction() as session:
+        left = {"status": DeliveryStatus.CLAIMED, "attempt": 1, "claimed_at": utc_now()}
+        session.execute(sa.update(Delivery).where(col(Delivery.id) == delivery.id).values(**left))
+        receipts.apply(session, [Incoming("SM1", "undelivered", 30003, delivery.id, 1)], now=utc_now())
+    channel.tell()
+    assert "did not arrive" in shown(channel.messages()[-1])
+
+
+@databases.on_sqlite
+def test_a_stranger_and_a_guest_can_do_nothing(channel: Replies) -> None:
+    for user in ("U0GUEST", "U0STRANGER"):
+        root = channel.messages()[0]
+        channel.stage.try_to("action", user=user, action_id=thread.CLAIM, channel=replies.CHANNEL, ts=root["ts"])
+    assert channel.conversation().claimed_by is None
+
+
+@databases.on_sqlite
+def test_every_step_is_on_record(channel: Replies) -> None:
+    channel.press(thread.CLAIM)
+    channel.press(thread.OPT_OUT)
+    with db.reading() as session:
+        steps = session.scalars(
+            sa.select(col(AuditEntry.action)).where(col(AuditEntry.action).startswith("conversation."))
+        ).all()
+    assert steps == ["conversation.claim", "conversation.opt_out"]

@@ -1,0 +1,75 @@
+"""Nobody is messaged in their quiet hours, however long a blast takes."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from core import db
+from core.domain.hours import QuietHours
+from core.domain.lifecycles import DeliveryStatus
+from core.models import Contact, Delivery, SkipReason
+from core.usecases import planning, sending, windows
+from core.usecases.sending import Claimed
+from tests import factories
+from tests.factories import NOON, SENDER
+
+QUIET = QuietHours.parse("09:00-20:00")
+EVENING = NOON.replace(hour=23, minute=30)  # 19:30 in New York
+NIGHT = NOON.replace(hour=0) + timedelta(days=1)  # 20:00 there
+MORNING = NOON.replace(hour=13) + timedelta(days=1)  # 09:00 there
+
+
+@pytest.fixture
+def session(database_url: str) -> Iterator[Session]:
+    engine = db.connect(database_url)
+    with db.transaction(engine) as session:
+        yield session
+    engine.dispose()
+
+
+def claim(session: Session, blast_id: UUID, now: datetime) -> list[Claimed]:
+    return sending.claim(session, blast_id, sender=SENDER, limit=9, hourly_cap=10, now=now)
+
+
+def running(session: Session) -> UUID:
+    blast = factories.blast(session, [factories.audience(session, contacts=[factories.contact(session)])])
+    planning.start(session, blast.id, sender=SENDER, quiet=QUIET, max_lag=timedelta(days=1), now=EVENING)
+    return blast.id
+
+
+def test_a_claim_knows_when_its_recipients_quiet_hours_begin(session: Session) -> None:
+    (mine,) = claim(session, running(session), EVENING)
+    assert mine.closes_at == NIGHT
+
+
+def test_what_could_not_leave_before_the_night_waits_for_the_morning(session: Session) -> None:
+    blast_id = running(session)
+    assert claim(session, blast_id, NIGHT) == []
+    assert windows.has_closed(session, now=NIGHT)
+    assert windows.move_on(session, QUIET, now=NIGHT) == 1
+    assert not windows.has_closed(session, now=NIGHT)
+    assert claim(session, blast_id, MORNING - timedelta(seconds=1)) == []
+    assert claim(session, blast_id, MORNING)
+
+
+def test_nothing_closes_while_it_is_open(session: Session) -> None:
+    running(session)
+    assert not windows.has_closed(session, now=NIGHT - timedelta(seconds=1))
+
+
+def test_somebody_who_moved_where_it_never_opens_is_skipped(session: Session) -> None:
+    running(session)
+    session.execute(sa.update(Contact).values(zones="America/New_York,Asia/Tokyo"))
+    assert windows.move_on(session, QuietHours.parse("09:00-11:00;sun=09:00-11:00"), now=NIGHT) == 1
+    row = session.scalars(sa.select(Delivery)).one()
+    assert (row.status, row.skip_reason) == (DeliveryStatus.SKIPPED, SkipReason.QUIET_HOURS)
+
+
+def test_staffs_replies_know_no_quiet_hours(session: Session) -> None:
+    factories.delivery(session)
+    (mine,) = sending.claim(session, None, sender=SENDER, limit=9, hourly_cap=10, now=NIGHT + timedelta(hours=3))
+    assert mine.closes_at is None

@@ -1,0 +1,129 @@
+"""The doors, served by a real uvicorn on this test's own database; and what Twilio would post to them."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import pytest
+import sqlalchemy as sa
+import uvicorn
+from twilio.request_validator import RequestValidator
+
+from core import db
+from core.settings import Settings, load
+from webhooks import app
+
+T = TypeVar("T")
+
+PUBLIC_URL = "https://blast.example.org"
+ACCOUNT = "AC" + "0" * 32
+TOKEN, OLD_TOKEN = "the-token", "the-token-before"
+SENDER = "+12125550100"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    text: str
+    content_type: str
+
+
+@dataclass
+class Door:
+    """A way in over HTTP, signing as Twilio does with its own SDK."""
+
+    port: int
+    engine: sa.Engine
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/x-www-form-urlencoded"})
+
+    def request(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, response.read().decode(), response.headers.get("Content-Type", ""))
+        finally:
+            connection.close()
+
+    def post(self, path: str, params: dict[str, str], *, token: str = TOKEN, **headers: str) -> Answer:
+        return self.request("POST", path, urlencode(params).encode(), self.signed(path, params, token=token) | headers)
+
+    def signed(self, path: str, params: dict[str, str], *, token: str = TOKEN) -> dict[str, str]:
+        signature = RequestValidator(token).compute_signature(PUBLIC_URL + path, params)
+        return self.headers | {"X-Twilio-Signature": signature}
+
+    def status(self, sid: str, status: str, *, delivery: int | None = None, **params: str) -> Answer:
+        path = "/twilio/status" + (f"?delivery={delivery}&attempt=1" if delivery is not None else "")
+        return self.post(path, {"AccountSid": ACCOUNT, "MessageSid": sid, "MessageStatus": status} | params)
+
+    def text(self, body: str, *, sid: str = "SM" + "1" * 32, sender: str = "+12125550123", **params: str) -> Answer:
+        given = {"AccountSid": ACCOUNT, "MessageSid": sid, "From": sender, "To": SENDER, "Body": body, "NumMedia": "0"}
+        return self.post("/twilio/inbound", given | params)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """An engine on this test's own database."""
+    engine = db.connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def config(redis_server: Any) -> Settings:
+    """Settings of the account that the doors belong to; Redis is there, and nothing but readiness may need it."""
+    return load(
+        redis_url=redis_server.url,
+        public_url=PUBLIC_URL,
+        twilio_account_sid=ACCOUNT,
+        twilio_auth_token=TOKEN,
+        twilio_auth_token_secondary=OLD_TOKEN,
+        organization_name="Tenants Together",
+    )
+
+
+@pytest.fixture
+def serve(free_port: int) -> Iterator[Callable[[Settings, sa.Engine], Door]]:
+    """Serve the doors in a thread until the test ends."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(config: Settings, engine: sa.Engine) -> Door:
+        settings = uvicorn.Config(
+            app.create(config, engine), host="127.0.0.1", port=free_port, http="httptools", log_config=None
+        )
+        server = uvicorn.Server(settings)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        running.append((server, thread))
+        wait_until(lambda: server.started)
+        return Door(free_port, engine)
+
+    yield start
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(timeout=20)
+
+
+@pytest.fixture
+def door(serve: Callable[[Settings, sa.Engine], Door], config: Settings, engine: sa.Engine) -> Door:
+    """The doors, open."""
+    return serve(config, engine)
+
+
+def wait_until(is_so: Callable[[], object], *, within_s: float = 15.0) -> None:
+    """Wait for a condition."""
+    waiting = threading.Event()
+    for _ in range(int(within_s / 0.02)):
+        if is_so():
+            return
+        waiting.wait(0.02)
+    raise AssertionError("it didn't happen in time")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run asynchronous calls of a test."""
+    return asyncio.run(work)

@@ -1,0 +1,1 @@
+"""What providers tell us: receipts and inbound texts, verified, kept, and acted on at once."""

@@ -1,0 +1,45 @@
+"""`python -m webhooks`: serve the doors until told to stop; what was begun is finished and committed first."""
+
+import signal
+import sys
+
+import uvicorn
+
+from core import logs, settings
+from core.errors import Misconfigured
+from webhooks import app
+
+_USUAL_PORT = 8000
+# Told to stop, a process has ten seconds.
+_LAST_ANSWERS_S = 7
+
+
+def main() -> int:
+    """Serve. Returns the exit code."""
+    try:
+        config = settings.current()
+        config.require("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "PUBLIC_URL")
+    except Misconfigured as refusal:
+        print(f"webhooks: {refusal}", file=sys.stderr)
+        return 1
+    logs.configure(config.log_level)
+    # Once everything is answered, uvicorn raises the signal again that told it to stop: that is a good end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        app.create(config),
+        host=config.host,
+        port=config.port_for(config.webhooks_port, otherwise=_USUAL_PORT),
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The ASGI app: routes, health, readiness, metrics, and what is said when a request is not taken."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import sqlalchemy as sa
+import structlog
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from core import db
+from core.settings import Settings
+from webhooks.doors import Doors
+
+log = structlog.get_logger()
+
+_READY_WITHIN_S = 2.0
+
+
+def create(settings: Settings, bind: sa.Engine | None = None) -> Starlette:
+    """Return the app that serves Twilio's webhooks over the database `bind`."""
+    engine = bind or db.engine()
+    doors = Doors(settings, engine)
+    checks = Checks(engine, settings.redis_url)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        doors.open()
+        yield
+        await doors.close()
+        await checks.close()
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(doors.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def refuse(request: Request, refusal: Exception) -> Response:
+        status = refusal.status_code if isinstance(refusal, HTTPException) else 400
+        doors.metrics.refused.labels(status).inc()
+        log.info("request.refused", path=request.url.path, status=status)
+        return PlainTextResponse(getattr(refusal, "detail", "The request broke off."), status)
+
+    return Starlette(
+        routes=[
+            Route("/twilio/status", doors.status, methods=["POST"]),
+            Route("/twilio/inbound", doors.inbound, methods=["POST"]),
+            Route("/healthz", _healthz),
+            Route("/readyz", checks.readyz),
+            Route("/metrics", metrics),
+        ],
+        exception_handlers={HTTPException: refuse, ClientDisconnect: refuse},
+        lifespan=lifespan,
+    )
+
+
+class Checks:
+    """Whether what we need answers."""
+
+    def __init__(self, bind: sa.Engine, redis_url: str) -> None:
+        self._bind = bind
+        self._redis = Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
+
+    async def readyz(self, request: Request) -> Response:
+        """Answer 200 when the database and Redis answer, else 503 and which of them doesn't."""
+        database, redis = await asyncio.gather(self._database(), self._queue())
+        found = {"database": "ok" if database else "no answer", "redis": "ok" if redis else "no answer"}
+        return JSONResponse(found, 200 if database and redis else 503)
+
+    async def close(self) -> None:
+        """Close the connection to Redis."""
+        await self._redis.aclose()
+
+    async def _database(self) -> bool:
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._select), _READY_WITHIN_S)
+        except (SQLAlchemyError, TimeoutError):
+            return False
+        return True
+
+    def _select(self) -> None:
+        with db.reading(self._bind) as session:
+            session.execute(sa.select(1))
+
+    async def _queue(self) -> bool:
+        try:
+            await asyncio.wait_for(self._redis.ping(), _READY_WITHIN_S)
+        except (RedisError, OSError, TimeoutError):
+            return False
+        return True
+
+
+async def _healthz(request: Request) -> Response:
+    return PlainTextResponse("ok")

@@ -1,0 +1,99 @@
+"""Telling staff of members' words: a conversation is a thread in the replies channel, its first message kept true."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import sqlalchemy as sa
+import structlog
+from sqlmodel import col
+
+from core import db, settings
+from core.clock import utc_now
+from core.errors import NotFound
+from core.models import Conversation, Inbound, Staff
+from core.slack.gateway import Gateway, SlackFailed
+from core.slack.views import thread
+from core.usecases import threads
+from core.usecases.threads import Facts
+
+log = structlog.get_logger()
+
+
+class NotOpenYet(SlackFailed):
+    """The thread's first message is still on its way; what belongs under it comes again in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("chat.postMessage", "thread_not_open_yet")
+
+
+def _received(gateway: Gateway, payload: Mapping[str, Any]) -> None:
+    """Show a text: the first of a conversation opens its thread, the others follow in it.
+
+    While nobody has the conversation, one that comes after a silence is shown in the channel as well.
+    """
+    with db.reading() as session:
+        inbound = session.get(Inbound, payload["inbound_id"])
+        if inbound is None or inbound.conversation_id is None:
+            log.info("inbound.gone", inbound_id=payload["inbound_id"])
+            return
+        facts = threads.facts(session, inbound.conversation_id, now=utc_now())
+        opens, is_news = threads.is_first(session, inbound), threads.is_after_a_while(session, inbound)
+    conversation = facts.conversation
+    if not conversation.thread_ts:
+        if not opens:
+            raise NotOpenYet
+        _open(gateway, facts)
+        return
+    drawn = thread.render_text(facts, inbound, trusted_host=_media_host())
+    broadcast = {"reply_broadcast": True} if is_news and not facts.claimed_by else {}
+    gateway.post(
+        conversation.thread_channel, drawn.text, blocks=drawn.blocks, thread_ts=conversation.thread_ts, **broadcast
+    )
+    _show(gateway, facts)
+
+
+def _changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:
+    """Bring the first message up to date, and say in the thread what was done."""
+    try:
+        with db.reading() as session:
+            facts = threads.facts(session, UUID(payload["conversation_id"]), now=utc_now())
+            by = session.get(Staff, UUID(payload["by"])) if payload.get("by") else None
+    except NotFound:
+        log.info("conversation.gone", conversation_id=payload["conversation_id"])
+        return
+    if not facts.conversation.thread_ts:
+        raise NotOpenYet
+    _show(gateway, facts)
+    if payload.get("note"):
+        drawn = thread.render_step(payload["note"], by=by.slack_user_id if by else None)
+        channel, ts = facts.conversation.thread_channel, facts.conversation.thread_ts
+        gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts)
+
+
+TELLERS: Mapping[str, Callable[[Gateway, Mapping[str, Any]], None]] = MappingProxyType(
+    {"message.received": _received, "conversation.changed": _changed}
+)
+
+
+def _open(gateway: Gateway, facts: Facts) -> None:
+    drawn = thread.render(facts, trusted_host=_media_host())
+    channel, ts = gateway.post(settings.current().slack_replies_channel, drawn.text, blocks=drawn.blocks)
+    with db.transaction() as session:
+        session.execute(
+            sa.update(Conversation)
+            .where(col(Conversation.id) == facts.conversation.id, col(Conversation.thread_ts) == "")
+            .values(thread_channel=channel, thread_ts=ts)
+        )
+
+
+def _show(gateway: Gateway, facts: Facts) -> None:
+    drawn = thread.render(facts, trusted_host=_media_host())
+    gateway.update(facts.conversation.thread_channel, facts.conversation.thread_ts, drawn.text, blocks=drawn.blocks)
+
+
+def _media_host() -> str:
+    """Return where Twilio keeps what members send along."""
+    return urlsplit(settings.current().twilio_api_url).netloc
