@@ -15,7 +15,6 @@ from core.clock import utc_now
 from core.errors import Invalid
 from core.models import Staff
 from core.slack import blocks
-from core.slack.blocks import Block
 from core.slack.gateway import Gateway
 from core.slack.views import card, home, story
 from core.slack.views.composer import Form
@@ -105,13 +104,13 @@ def _audiences(rest: str) -> dict[str, Any]:
     if not found:
         return _line("There is no such audience. `blast import FILE --audience NAME` makes one.")
     lines = [f"• *{blocks.escape(choice.name)}* ({choice.kind.value}): {choice.count:,} contacts" for choice in found]
-    return {"text": f"{len(found)} audiences", "blocks": _paragraphs(lines)}
+    return {"text": f"{len(found)} audiences", "blocks": blocks.paragraphs(lines)}
 
 
 def _why(rest: str) -> dict[str, Any]:
     with db.reading() as session:
         told = story.render(tracing.why(session, rest))
-    return {"text": told[0], "blocks": _paragraphs(told)}
+    return {"text": told[0], "blocks": blocks.paragraphs(told)}
 
 
 def _help(rest: str) -> dict[str, Any]:
@@ -120,10 +119,6 @@ def _help(rest: str) -> dict[str, Any]:
 
 def _line(text: str) -> dict[str, Any]:
     return {"text": text}
-
-
-def _paragraphs(lines: list[str], size: int = 20) -> list[Block]:
-    return [blocks.section("\n".join(lines[at : at + size])) for at in range(0, len(lines), size)]
 
 
 _ANSWERS: Mapping[str, Callable[[str], dict[str, Any]]] = {

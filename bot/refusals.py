@@ -58,7 +58,7 @@ def _in_view(error: Exception, sentence: str, view: Mapping[str, Any]) -> BoltRe
     if inputs:
         errors = {field or inputs[0]: sentence}
         return BoltResponse(status=200, body={"response_action": "errors", "errors": errors})
-    return BoltResponse(status=200, body={"response_action": "update", "view": _notice(sentence)})
+    return BoltResponse(status=200, body={"response_action": "update", "view": notice(sentence)})
 
 
 def field_of(field: str, inputs: list[str]) -> str | None:
@@ -81,14 +81,15 @@ def _whisper(sentence: str, body: Mapping[str, Any], gateway: Gateway) -> None:
                 container["channel_id"], user, blocks.escape(sentence), thread_ts=container.get("thread_ts")
             )
         elif container.get("type") == "view" and (body.get("view") or {}).get("type") == "modal":
-            gateway.push_view(body["trigger_id"], _notice(sentence))
+            gateway.push_view(body["trigger_id"], notice(sentence))
         else:
-            gateway.open_view(body["trigger_id"], _notice(sentence))
+            gateway.open_view(body["trigger_id"], notice(sentence))
     except SlackFailed as failure:
         log.warning("refusal.untold", code=failure.code)
 
 
-def _notice(sentence: str) -> blocks.Block:
+def notice(sentence: str) -> blocks.Block:
+    """Draw a modal that holds nothing but a sentence."""
     return blocks.modal("blast.notice", "Blast", [blocks.section(blocks.escape(sentence))])
 
 

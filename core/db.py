@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlmodel import Session
 
@@ -75,8 +77,7 @@ def reading(bind: sa.Engine | None = None) -> Iterator[Session]:
 
 def migrate(database_url: str) -> None:
     """Bring the database at `database_url` to the newest schema; does nothing when it is there already."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config = _config()
     bind = connect(database_url)
     try:
         with bind.connect() as connection:
@@ -85,3 +86,17 @@ def migrate(database_url: str) -> None:
             connection.commit()
     finally:
         bind.dispose()
+
+
+def is_current(bind: sa.Engine | None = None) -> bool:
+    """Tell whether the database has the newest schema."""
+    with (bind or engine()).connect() as connection:
+        return MigrationContext.configure(connection).get_current_heads() == tuple(
+            ScriptDirectory.from_config(_config()).get_heads()
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     scheduled_message_max_lag: int = Field(default=1440, ge=1)
     quiet_hours: str = "09:00-20:00;sun=12:00-20:00"
     sender_rate: float = Field(default=1.0, ge=0)
+    canary_size: int = Field(default=0, ge=0)
+    canary_seconds: int = Field(default=120, ge=1)
     max_in_flight: int = Field(default=100, ge=1, le=1000)
     max_per_recipient_per_hour: int = Field(default=10, ge=1)
     max_attempts: int = Field(default=8, ge=1)

@@ -137,6 +137,7 @@ def start(blast_id: str) -> None:
             sender=config.sender,
             quiet=QuietHours.parse(config.quiet_hours) if config.quiet_hours else None,
             max_lag=config.max_lag,
+            canary_size=config.canary_size,
             now=utc_now(),
         )
     if status is not None:

@@ -12,7 +12,7 @@ from core import db, settings
 from core.domain.hours import QuietHours
 from core.domain.lifecycles import BlastStatus
 from core.models import Blast, OutboxEvent, SeenRequest
-from core.usecases import planning, scheduling, sending, settling, windows
+from core.usecases import brakes, canary, planning, scheduling, sending, settling, windows
 from workers import relay
 from workers.broker import SENDING, UPDATES, nudge
 
@@ -99,6 +99,27 @@ def settle_unknowns(now: datetime) -> None:
         nudge("settle", queue=UPDATES)
 
 
+def try_canaries(now: datetime) -> None:
+    """Let the rest of a blast follow its canary, or hold it."""
+    with db.reading() as session:
+        trying = canary.trying(session)
+    for blast_id in trying:
+        with db.transaction() as session:
+            verdict = canary.judge(session, blast_id, patience_s=settings.current().canary_seconds, now=now)
+        if verdict is not None:
+            log.info("blast.canary_judged", blast_id=str(blast_id), verdict=verdict)
+
+
+def brake(now: datetime) -> None:
+    """Hold running blasts whose failures or opt-outs are out of the ordinary."""
+    with db.reading() as session:
+        alarming = brakes.alarming(session)
+    for blast_id, reason in alarming:
+        with db.transaction() as session:
+            if brakes.hold(session, blast_id, reason, now=now):
+                log.warning("blast.held", blast_id=str(blast_id))
+
+
 def finish_blasts(now: datetime) -> None:
     """Finish blasts that have nothing left to send or to hear."""
     with db.reading() as session:
@@ -134,6 +155,8 @@ ENTRIES = (
     Entry("refresh_cards", timedelta(seconds=3), refresh_cards),
     Entry("end_leases", timedelta(seconds=5), end_leases),
     Entry("keep_quiet_hours", timedelta(seconds=10), keep_quiet_hours),
+    Entry("try_canaries", timedelta(seconds=1), try_canaries),
+    Entry("brake", timedelta(seconds=2), brake),
     Entry("settle_unknowns", timedelta(seconds=10), settle_unknowns),
     Entry("prune", timedelta(hours=1), prune),
 )

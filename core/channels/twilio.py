@@ -98,6 +98,26 @@ class Lookup:
                 return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
         return None
 
+    def account_status(self) -> str:
+        """Return how the account stands ("active"). Only its own token may ask; an API key is told of its numbers.
+
+        Raises:
+            TwilioException: Twilio doesn't answer, or refuses.
+        """
+        if self._sdk.username != self._sdk.account_sid:
+            self._sdk.incoming_phone_numbers.list(limit=1)
+            return "active"
+        return str(self._sdk.api.accounts(self._sdk.account_sid).fetch().status)
+
+    def inbound_url(self, number: str) -> str | None:
+        """Return where Twilio posts the texts that a number of ours receives; None when the number isn't ours.
+
+        Raises:
+            TwilioException: Twilio doesn't answer, or refuses.
+        """
+        found = self._sdk.incoming_phone_numbers.list(phone_number=number, limit=_LATEST)
+        return next((str(each.sms_url or "") for each in found if each.phone_number == number), None)
+
 
 def _credentials(settings: Settings) -> tuple[str, str]:
     if settings.twilio_api_key_sid:

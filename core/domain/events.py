@@ -104,3 +104,15 @@ class StaffTold(Event):
     channel: str
     text: str
     thread_ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequested(Event):
+    """Somebody gave a file of people for an audience; it is fetched and imported, and they are told how that went."""
+
+    name: ClassVar[str] = "import.requested"
+    file_id: str
+    audience: str
+    kind: str
+    by: UUID
+    slack_user_id: str

@@ -1,7 +1,7 @@
 """The tables: nouns with their constraints, no behaviour that needs a database."""
 
 from core.models.audit import AuditEntry
-from core.models.blast import Approval, Blast, BlastAudience, ChannelName
+from core.models.blast import Approval, Blast, BlastAudience, CanaryStatus, ChannelName
 from core.models.conversation import Conversation, ConversationStatus, Inbound
 from core.models.delivery import Delivery, DeliveryKind, Receipt, SkipReason
 from core.models.outbox import OutboxEvent, SeenRequest
@@ -15,6 +15,7 @@ __all__ = [
     "AuditEntry",
     "Blast",
     "BlastAudience",
+    "CanaryStatus",
     "ChannelName",
     "Contact",
     "Conversation",

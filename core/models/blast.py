@@ -20,12 +20,22 @@ class ChannelName(StrEnum):
     VOICE = "voice"
 
 
+class CanaryStatus(StrEnum):
+    """Whether a blast's first few were tried before the rest."""
+
+    NONE = "none"
+    TRYING = "trying"
+    PASSED = "passed"
+
+
 class Blast(SQLModel, table=True):
     """One message to many people.
 
     `revision` rises with every change of its content, and voids what was approved; `content_hash` is of that content.
     `send_at`: None means as soon as it is approved. `starts_at`: when an approved one may start (the undo window or
     `send_at`, whichever is later). `card_digest`: hash of the card as last shown. `held_reason`: why it is paused.
+    `resumed_at`: what failed before somebody looked and went on holds it no second time.
+    `canary`: while its first few are tried, only those of priority 4 may leave.
     `tally`: the counts of a blast whose rows were cleaned up.
     """
 
@@ -53,6 +63,8 @@ class Blast(SQLModel, table=True):
     starts_at: datetime | None = instant(default=None, nullable=True)
     note: str = ""
     held_reason: str = ""
+    resumed_at: datetime | None = instant(default=None, nullable=True)
+    canary: CanaryStatus = Field(default=CanaryStatus.NONE, sa_type=words(CanaryStatus, "canary"))
     created_at: datetime = instant()
     submitted_at: datetime | None = instant(default=None, nullable=True)
     approved_at: datetime | None = instant(default=None, nullable=True)

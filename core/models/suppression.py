@@ -41,9 +41,11 @@ class Suppression(SQLModel, table=True):
     cause: SuppressionCause = Field(sa_type=words(SuppressionCause, "cause"))
     source: str = Field(max_length=32)
     error_code: int = 0
-    delivery_id: int | None = Field(default=None, sa_type=BIG, foreign_key="deliveries.id", ondelete="SET NULL")
-    inbound_id: int | None = Field(default=None, sa_type=BIG, foreign_key="inbound.id", ondelete="SET NULL")
+    delivery_id: int | None = Field(
+        default=None, sa_type=BIG, foreign_key="deliveries.id", ondelete="SET NULL", index=True
+    )
+    inbound_id: int | None = Field(default=None, sa_type=BIG, foreign_key="inbound.id", ondelete="SET NULL", index=True)
     staff_id: UUID | None = Field(default=None, foreign_key="staff.id")
-    created_at: datetime = instant()
+    created_at: datetime = instant(index=True)
     lifted_at: datetime | None = instant(default=None, nullable=True)
     lifted_by: str = Field(default="", max_length=64)

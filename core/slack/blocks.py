@@ -64,6 +64,23 @@ def quote(text: str) -> list[Block]:
     return [{"type": "section", "text": mrkdwn(part)} for part in _pages(lines, SECTION)]
 
 
+def paragraphs(lines: Iterable[str]) -> list[Block]:
+    """Return lines of markup, over as many paragraphs as it takes."""
+    return [section(page) for page in _pages(lines, SECTION)]
+
+
+def names(given: Sequence[str], *, most: int = 1500) -> str:
+    """Name things, escaped; those that would take more than `most` characters are counted."""
+    listed, size = [], 0
+    for name in map(escape, given):
+        size += len(name) + 2
+        if size > most:
+            break
+        listed.append(name)
+    more = f" and {len(given) - len(listed)} more" if len(listed) < len(given) else ""
+    return f"{', '.join(listed)}{more}"
+
+
 def context(*texts: str) -> Block:
     """Return a line of small print."""
     return {"type": "context", "elements": [mrkdwn(text, FIELD) for text in texts[:10]]}
@@ -164,7 +181,7 @@ def _named(block: Block, block_id: str | None, *, accessory: Element | None = No
 
 
 def _pages(lines: Iterable[str], most: int) -> list[str]:
-    """Join lines to pages of at most `most` characters; a longer line is continued, quoted, on the next page."""
+    """Join lines to pages of at most `most` characters; a longer line goes on, quoted if it was, on the next page."""
     pages = [""]
     for line in lines:
         for piece in _pieces(line, most):
@@ -181,5 +198,5 @@ def _pieces(line: str, most: int) -> Iterable[str]:
         # Not within an entity such as &amp;: it would show as its letters.
         end = most if "&" not in line[most - 5 : most] else line.rindex("&", 0, most)
         yield line[:end]
-        line = f">{line[end:]}"
+        line = line[end:] if line[0] != ">" else f">{line[end:]}"
     yield line

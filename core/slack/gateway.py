@@ -1,6 +1,7 @@
 """The way to Slack: the few Web API calls we make, with time-outs, and one kind of failure."""
 
 import json
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 
@@ -105,10 +106,27 @@ class Gateway:
         """Show a person their Home tab."""
         self._call("views.publish", user_id=user, view=view)
 
+    def file(self, file_id: str) -> dict[str, Any]:
+        """Return what Slack knows of a file: `name`, `size`, `url_private`, …"""
+        answer = self._ask("files.info", lambda: self._client.files_info(file=file_id))
+        return dict(answer["file"])
+
+    def share_file(self, channel: str, name: str, content: bytes, *, thread_ts: str) -> None:
+        """Put a file into a thread; it takes the scope files:write, which not every workspace grants."""
+        self._ask(
+            "files.completeUploadExternal",
+            lambda: self._client.files_upload_v2(
+                channel=channel, thread_ts=thread_ts, filename=name, title=name, content=content
+            ),
+        )
+
     def _call(self, method: str, **arguments: Any) -> SlackResponse:
         given = {key: value for key, value in arguments.items() if value is not None}
+        return self._ask(method, lambda: self._client.api_call(method, json=given))
+
+    def _ask(self, method: str, call: Callable[[], SlackResponse]) -> SlackResponse:
         try:
-            return self._client.api_call(method, json=given)
+            return call()
         except SlackApiError as failure:
             raise _failed(method, failure) from None
         # urllib raises OSErrors and HTTPExceptions as they come; ValueError is an answer that isn't JSON.

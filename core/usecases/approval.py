@@ -11,7 +11,7 @@ from core import outbox, settings
 from core.domain.events import BlastApproved, BlastCancelled, BlastChanged, BlastEvent, ChangesRequested
 from core.domain.lifecycles import BLAST_MOVES, DeliveryStatus, move
 from core.errors import IllegalMove, Invalid, NotAllowed, NotFound, Stale
-from core.models import Approval, AuditEntry, Blast, Delivery, Role, Staff
+from core.models import Approval, AuditEntry, Blast, CanaryStatus, Delivery, Role, Staff
 from core.usecases import composing, scheduling, staffing
 
 _WRITING = ("blast.draft", "blast.edit")
@@ -94,7 +94,8 @@ def resume(session: Session, blast_id: UUID, *, by: Staff | None, seen: int, now
     """Go on with a paused blast, where it was held."""
     blast = _locked(session, blast_id, "resume", seen)
     _require_stake(blast, by)
-    _become(session, blast, "resume", held_reason="")
+    has_seen_canary = {"canary": CanaryStatus.PASSED} if blast.canary is CanaryStatus.TRYING else {}
+    _become(session, blast, "resume", held_reason="", resumed_at=now, **has_seen_canary)
     return _changed(session, "blast.resume", blast, by, now, note)
 
 

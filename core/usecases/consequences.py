@@ -5,15 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from core import outbox
-from core.domain.events import BlastChanged
 from core.domain.failures import Failure
-from core.domain.lifecycles import BlastStatus, move
-from core.models import AuditEntry, Blast, SuppressionCause
-from core.usecases import suppression
+from core.models import SuppressionCause
+from core.usecases import brakes, suppression
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +49,5 @@ def _suppress(session: Session, refusal: Refusal, *, now: datetime) -> None:
 
 
 def hold(session: Session, blast_id: UUID, failure: Failure, *, now: datetime) -> bool:
-    """Pause a running blast because of what a provider said; its card shows why, and what to do.
-
-    Returns False if it wasn't running.
-    """
-    reason = f"{failure.title} ({failure.code}). {failure.advice}"
-    held = session.execute(
-        sa.update(Blast)
-        .where(col(Blast.id) == blast_id, col(Blast.status) == BlastStatus.SENDING)
-        .values(status=move("pause", BlastStatus.SENDING), held_reason=reason)
-        .execution_options(synchronize_session=False)
-    )
-    if held.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result has it
-        return False
-    session.add(AuditEntry(at=now, action="blast.hold", blast_id=blast_id, fields={"code": failure.code}))
-    outbox.record(session, BlastChanged(blast_id, note=reason), now=now)
-    return True
+    """Pause a running blast because of what a provider said; its card shows why, and what to do."""
+    return brakes.hold(session, blast_id, f"{failure.title} ({failure.code}). {failure.advice}", now=now)

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from core.domain import keywords
 from core.domain.keywords import Reading
-from core.models import Delivery, DeliveryKind, Inbound, SuppressionCause
+from core.models import Delivery, DeliveryKind, Inbound
 from core.models.dialect import insert
 from core.usecases import conversations, sending, suppression
 
@@ -97,8 +97,7 @@ def _do(session: Session, inbound: Inbound, reading: Reading, *, now: datetime) 
 
 
 def _lift(session: Session, inbound: Inbound, *, now: datetime) -> bool:
-    causes = frozenset({SuppressionCause.OPT_OUT, SuppressionCause.HARD_FAILURE})
-    suppression.lift(session, inbound.address, by="member", causes=causes, now=now)
+    suppression.lift(session, inbound.address, by="member", causes=suppression.MEMBERS_MAY_LIFT, now=now)
     if suppression.active(session, inbound.address):
         # What staff decided is theirs to undo: they see the text.
         conversations.receive(session, inbound, now=now)

@@ -25,9 +25,10 @@ from core.models import (
     SuppressionCause,
 )
 from core.models.columns import UtcDateTime
-from core.usecases import windows
+from core.models.dialect import insert
+from core.usecases import canary, windows
 
-_BLAST_PRIORITY = 5
+BLAST_PRIORITY = 5
 
 
 def recipients(
@@ -69,7 +70,14 @@ def due(session: Session, *, now: datetime) -> list[UUID]:
 
 
 def start(
-    session: Session, blast_id: UUID, *, sender: str, quiet: QuietHours | None, max_lag: timedelta, now: datetime
+    session: Session,
+    blast_id: UUID,
+    *,
+    sender: str,
+    quiet: QuietHours | None,
+    max_lag: timedelta,
+    now: datetime,
+    canary_size: int = 0,
 ) -> BlastStatus | None:
     """Start an approved blast whose time has come: plan its deliveries, or let it expire when it was found too late.
 
@@ -91,6 +99,8 @@ def start(
         outbox.record(session, BlastExpired(blast_id), now=now)
         return target
     plan(session, blast, sender=sender, quiet=quiet, now=now)
+    if canary_size:
+        canary.choose(session, blast_id, size=canary_size)
     outbox.record(session, BlastStarted(blast_id), now=now)
     return target
 
@@ -117,9 +127,11 @@ def plan(session: Session, blast: Blast, *, sender: str, quiet: QuietHours | Non
     }
     is_active = sa.and_(col(Suppression.address) == who.c.address, col(Suppression.lifted_at).is_(None))
     source = who.join(opens, opens.c.zones == who.c.zones).outerjoin(Suppression, is_active)
-    already = sa.exists().where(col(Delivery.blast_id) == blast.id, col(Delivery.address) == who.c.address)
-    rows = sa.select(*columns.values()).select_from(source).where(~already)
-    session.execute(sa.insert(Delivery).from_select(list(columns), rows))
+    # SQLite wants a WHERE before ON CONFLICT.
+    rows = sa.select(*columns.values()).select_from(source).where(who.c.address.is_not(None))
+    # Not WHERE NOT EXISTS: a planner that takes the table for empty would read all of it again for every row.
+    again = insert(session, Delivery).from_select(list(columns), rows).on_conflict_do_nothing()
+    session.execute(again)
 
 
 def _constants(blast: Blast, sender: str, now: datetime) -> dict[str, sa.ColumnElement[Any]]:
@@ -129,7 +141,7 @@ def _constants(blast: Blast, sender: str, now: datetime) -> dict[str, sa.ColumnE
         "channel": sa.literal(blast.channel.value),
         "sender": sa.literal(sender),
         "created_at": sa.literal(now, type_=UtcDateTime()),
-        "priority": sa.literal(_BLAST_PRIORITY),
+        "priority": sa.literal(BLAST_PRIORITY),
         "error": sa.literal(""),
         "was_resent": sa.false(),
         **{name: sa.literal(0) for name in ("attempt", "rank", "segments", "error_code")},

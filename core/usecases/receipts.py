@@ -14,6 +14,7 @@ from core.domain.events import ConversationChanged
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import ENDS, FAILURES, Incoming, Standing, settle
 from core.models import Blast, Delivery, DeliveryKind, Receipt, SuppressionCause
+from core.models.columns import JSON, UtcDateTime
 from core.models.dialect import insert, recordset
 from core.usecases import consequences, suppression
 from core.usecases.consequences import Refusal
@@ -21,6 +22,16 @@ from core.usecases.consequences import Refusal
 # A report of a message that we never get to know (sent by hand at the provider, say) isn't looked at for ever.
 _LATE_AT_MOST = timedelta(days=1)
 _MOST_LATE = 500
+# Each statement is the same however many reports there are, so that the database plans it once.
+_KEYS: dict[str, sa.types.TypeEngine[Any]] = {"id": sa.BigInteger(), "sid": sa.Text()}
+_LEDGER: dict[str, sa.types.TypeEngine[Any]] = {
+    "provider_sid": sa.Text(),
+    "status": sa.Text(),
+    "error_code": sa.Integer(),
+    "delivery_id": sa.BigInteger(),
+    "attempt": sa.SmallInteger(),
+    "fields": JSON,
+}
 _COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "id": sa.BigInteger(),
     "status": sa.Text(),
@@ -103,14 +114,16 @@ class _Rows:
 
 def _lock(session: Session, receipts: Sequence[Incoming]) -> _Rows:
     """Find the deliveries concerned, locked in one order, so that two batches can't wait for each other."""
-    sids = {receipt.provider_sid for receipt in receipts}
-    ids = {receipt.delivery_id for receipt in receipts if receipt.delivery_id is not None}
+    rows = [{"id": receipt.delivery_id, "sid": receipt.provider_sid} for receipt in receipts]
+    told = recordset(session, "told", _KEYS, rows)
+    by_sid = sa.select(col(Delivery.id)).join(told, col(Delivery.provider_sid) == told.c.sid)
+    wanted = sa.select(told.c.id).where(told.c.id.is_not(None)).union(by_sid)
     columns = ("id", "status", "rank", "error_code", "provider_sid", "attempt")
     more = ("kind", "address", "blast_id", "conversation_id")
     return _Rows(
         session.execute(
             sa.select(*(getattr(Delivery, name) for name in (*columns, *more)))
-            .where(col(Delivery.id).in_(ids) | col(Delivery.provider_sid).in_(sids))
+            .where(col(Delivery.id).in_(wanted))
             .order_by(col(Delivery.id))
             .with_for_update()
         ).all()
@@ -139,12 +152,20 @@ def _keep(session: Session, receipts: Sequence[Incoming], owners: Sequence[int |
             "delivery_id": owner,
             "attempt": receipt.attempt,
             "fields": dict(receipt.fields),
-            "received_at": now,
         }
         for receipt, owner in zip(receipts, owners, strict=True)
     ]
     rows.sort(key=lambda row: (row["provider_sid"], row["status"], row["error_code"]))
-    kept = session.execute(insert(session, Receipt).on_conflict_do_nothing().returning(col(Receipt.id)), rows)
+    told = recordset(session, "told", _LEDGER, rows)
+    at = sa.literal(now, type_=UtcDateTime())
+    # SQLite takes ON CONFLICT for a part of the SELECT unless that has a WHERE.
+    new = sa.select(*told.c, at).where(told.c.provider_sid.is_not(None))
+    kept = session.execute(
+        insert(session, Receipt)
+        .from_select([*_LEDGER, "received_at"], new)
+        .on_conflict_do_nothing()
+        .returning(col(Receipt.id))
+    )
     return len(kept.all())
 
 

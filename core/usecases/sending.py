@@ -1,30 +1,36 @@
 """What happens to a delivery on its way out: queued, claimed before the call, given back, unknown after its lease."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, SQLModel, col
 
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.models import Blast, ChannelName, Delivery, DeliveryKind, SkipReason, Suppression
+from core.models import Blast, CanaryStatus, ChannelName, Delivery, DeliveryKind, SkipReason, Suppression
+from core.models.columns import UtcDateTime
 from core.models.dialect import recordset
 from core.usecases.merging import merged
-from core.usecases.planning import skip_reason
+from core.usecases.planning import BLAST_PRIORITY, skip_reason
+
+T = TypeVar("T")
+# A value, or the place for one in a statement that is made once.
+Bound: TypeAlias = T | sa.BindParameter[T]
 
 _URGENT = 0
 _HOUR = timedelta(hours=1)
 # When a recipient has had their fill for the hour, look again after this long.
 _LOOK_AGAIN = timedelta(minutes=5)
-# Made once: an alias of so wide a table costs more than the rest of a claim.
-_OTHER = sa.alias(sa.inspect(Delivery).local_table, "other")
+# Spelled out, so that a plan made for any parameters may use the index of what is pending.
+_IS_PENDING = col(Delivery.status) == sa.literal_column(f"'{DeliveryStatus.PENDING.value}'")
+_TABLE = SQLModel.metadata.tables[Delivery.__tablename__]
+_OTHER = sa.alias(_TABLE, "other")
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A message that this process may now send, once, as this attempt."""
 
     id: int
@@ -70,36 +76,32 @@ def queue(
 
 def due_senders(session: Session, *, now: datetime) -> list[str]:
     """Return the senders that have something to send now; its cost doesn't grow with what waits."""
-    running = lanes(session)
-    return [
-        sender for sender in _waiting_senders(session) if any(_is_due(session, sender, lane, now) for lane in running)
-    ]
+    found = {sender for lane in lanes(session) for sender in _due_in(session, lane, now)}
+    return sorted(found)
 
 
-def _waiting_senders(session: Session) -> list[str]:
+def _due_in(session: Session, lane: UUID | None, now: datetime) -> Iterator[str]:
     # One index probe a sender: DISTINCT would read every waiting row.
-    found: list[str] = []
-    following: str | None = ""
-    while following is not None:
-        following = session.scalar(
-            sa.select(col(Delivery.sender))
-            .where(col(Delivery.status) == DeliveryStatus.PENDING, col(Delivery.sender) > following)
-            .order_by(col(Delivery.sender))
-            .limit(1)
-        )
-        found += [following] if following is not None else []
-    return found
+    sender = _following(session, lane, "")
+    while sender is not None:
+        if session.scalar(sa.select(sa.literal(1)).where(*_due(sender, lane, now)).limit(1)) is not None:
+            yield sender
+        sender = _following(session, lane, sender)
 
 
-def _is_due(session: Session, sender: str, lane: UUID | None, now: datetime) -> bool:
-    due = sa.select(sa.literal(1)).where(*_due(sender, lane, now)).limit(1)
-    return session.scalar(due) is not None
+def _following(session: Session, lane: UUID | None, sender: str) -> str | None:
+    return session.scalar(
+        sa.select(col(Delivery.sender))
+        .where(_IS_PENDING, col(Delivery.blast_id) == lane, col(Delivery.sender) > sender)
+        .order_by(col(Delivery.sender))
+        .limit(1)
+    )
 
 
-def _due(sender: str, lane: UUID | None, now: datetime) -> list[sa.ColumnElement[bool]]:
+def _due(sender: Bound[str], lane: Bound[UUID] | None, now: Bound[datetime]) -> list[sa.ColumnElement[bool]]:
     return [
         col(Delivery.sender) == sender,
-        col(Delivery.status) == DeliveryStatus.PENDING,
+        _IS_PENDING,
         col(Delivery.not_before) <= now,
         col(Delivery.closes_at).is_(None) | (col(Delivery.closes_at) > now),
         *_in_lane(lane),
@@ -122,71 +124,96 @@ def claim(
     One statement decides: whoever is suppressed by now is skipped, a blast that isn't `sending` by now yields nothing,
     and whoever has had `hourly_cap` messages within the hour, or sleeps, waits. A STOP or pause committed before wins.
     """
-    due = (
-        sa.select(col(Delivery.id))
-        .where(*_due(sender, lane, now))
-        .order_by(col(Delivery.priority), col(Delivery.not_before), col(Delivery.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    cause = (
-        sa.select(skip_reason(col(Suppression.cause)))
-        .where(
-            col(Suppression.address) == col(Delivery.address),
-            col(Suppression.lifted_at).is_(None),
-            # The one confirmation of an opt-out goes to somebody who is suppressed by then.
-            col(Delivery.kind) != DeliveryKind.ANSWER,
-        )
-        .scalar_subquery()
-    )
-    has_had_enough = _sent_within_the_hour(now) >= hourly_cap
-    may_go = sa.and_(cause.is_(None), ~has_had_enough)
-    rows = session.execute(
-        sa.update(Delivery)
-        .where(col(Delivery.id).in_(sa.select(due.c.id)))
-        .values(
-            status=sa.case(
-                (cause.is_not(None), DeliveryStatus.SKIPPED.value),
-                (has_had_enough, DeliveryStatus.PENDING.value),
-                else_=DeliveryStatus.CLAIMED.value,
-            ),
-            skip_reason=cause,
-            attempt=sa.case((may_go, col(Delivery.attempt) + 1), else_=col(Delivery.attempt)),
-            claimed_at=sa.case((may_go, now), else_=col(Delivery.claimed_at)),
-            ended_at=sa.case((cause.is_not(None), now), else_=None),
-            not_before=sa.case((has_had_enough, now + _LOOK_AGAIN), else_=col(Delivery.not_before)),
-        )
-        .returning(
-            col(Delivery.id),
-            col(Delivery.attempt),
-            col(Delivery.status),
-            col(Delivery.kind),
-            col(Delivery.address),
-            col(Delivery.body),
-            col(Delivery.contact_id),
-            col(Delivery.closes_at),
-        )
-        .execution_options(synchronize_session=False)
-    ).all()
-    claimed = [row for row in rows if row.status is DeliveryStatus.CLAIMED]
+    bound = {"by": sender, "most": limit, "cap": hourly_cap, "now": now}
+    bound |= {"an_hour_ago": now - _HOUR, "later": now + _LOOK_AGAIN}
+    bound |= {} if lane is None else {"lane": lane}
+    rows = session.execute(_claiming(is_urgent=lane is None), bound).all()
+    claimed = [row for row in rows if row.status == DeliveryStatus.CLAIMED.value]
     return _with_bodies(session, lane, claimed, now=now)
 
 
-def _in_lane(lane: UUID | None) -> list[sa.ColumnElement[bool]]:
+@lru_cache(maxsize=2)
+def _claiming(*, is_urgent: bool) -> sa.Update:
+    """Return the statement that claims; made once, since making it costs as much as running it."""
+    now = sa.bindparam("now", type_=UtcDateTime())
+    lane = None if is_urgent else sa.bindparam("lane", type_=sa.Uuid())
+    due = (
+        # Judged here, where each row is looked at once, rather than in every column that depends on it.
+        sa.select(_TABLE.c.id, _cause().label("cause"), _has_had_enough().label("has_had_enough"))
+        .where(*_due(sa.bindparam("by", type_=sa.String()), lane, now))
+        .order_by(_TABLE.c.priority, _TABLE.c.not_before, _TABLE.c.id)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .with_for_update(skip_locked=True, of=_TABLE)
+        .cte("due")
+    )
+    is_suppressed = due.c.cause.is_not(None)
+    may_go = sa.not_(sa.or_(is_suppressed, due.c.has_had_enough))
+    told = ("id", "attempt", "address", "body", "contact_id", "closes_at")
+    return (
+        sa.update(_TABLE)
+        .where(_TABLE.c.id == due.c.id)
+        .values(
+            status=sa.case(
+                (is_suppressed, DeliveryStatus.SKIPPED.value),
+                (due.c.has_had_enough, DeliveryStatus.PENDING.value),
+                else_=DeliveryStatus.CLAIMED.value,
+            ),
+            skip_reason=due.c.cause,
+            attempt=sa.case((may_go, _TABLE.c.attempt + 1), else_=_TABLE.c.attempt),
+            claimed_at=sa.case((may_go, now), else_=_TABLE.c.claimed_at),
+            ended_at=sa.case((is_suppressed, now), else_=None),
+            not_before=sa.case((due.c.has_had_enough, _later()), else_=_TABLE.c.not_before),
+        )
+        # Plain text for the two enums: turning every row's into a member costs more than all else here.
+        .returning(*(_TABLE.c[name] for name in told), *(_as_text(name) for name in ("status", "kind")))
+    )
+
+
+def _in_lane(lane: Bound[UUID] | None) -> list[sa.ColumnElement[bool]]:
     if lane is None:
         return [col(Delivery.blast_id).is_(None)]
-    is_sending = sa.exists().where(col(Blast.id) == lane, col(Blast.status) == BlastStatus.SENDING)
+    is_everybodys_turn = col(Blast.canary) != CanaryStatus.TRYING
+    is_sending = sa.exists().where(
+        col(Blast.id) == lane,
+        col(Blast.status) == BlastStatus.SENDING,
+        is_everybodys_turn | (col(Delivery.priority) < BLAST_PRIORITY),
+    )
     return [col(Delivery.blast_id) == lane, is_sending]
 
 
-def _sent_within_the_hour(now: datetime) -> sa.ScalarSelect[int]:
+def _cause() -> sa.ScalarSelect[str | None]:
+    """Return the SQL for why a row's recipient must not be messaged, if they must not."""
     return (
+        sa.select(skip_reason(col(Suppression.cause)))
+        .where(
+            col(Suppression.address) == _TABLE.c.address,
+            col(Suppression.lifted_at).is_(None),
+            # The one confirmation of an opt-out goes to somebody who is suppressed by then.
+            _TABLE.c.kind != DeliveryKind.ANSWER.value,
+        )
+        .scalar_subquery()
+        .correlate(_TABLE)
+    )
+
+
+def _has_had_enough() -> sa.ColumnElement[bool]:
+    since = sa.bindparam("an_hour_ago", type_=UtcDateTime())
+    sent = (
         sa.select(sa.func.count())
         .select_from(_OTHER)
-        .where(_OTHER.c.address == col(Delivery.address), _OTHER.c.claimed_at > now - _HOUR)
+        .where(_OTHER.c.address == _TABLE.c.address, _OTHER.c.claimed_at > since)
         .scalar_subquery()
+        .correlate(_TABLE)
     )
+    return sent >= sa.bindparam("cap", type_=sa.Integer())
+
+
+def _later() -> sa.BindParameter[datetime]:
+    return sa.bindparam("later", type_=UtcDateTime())
+
+
+def _as_text(name: str) -> sa.ColumnElement[str]:
+    return sa.type_coerce(_TABLE.c[name], sa.Text()).label(name)
 
 
 def _with_bodies(session: Session, lane: UUID | None, rows: Sequence[sa.Row[Any]], *, now: datetime) -> list[Claimed]:
@@ -201,7 +228,7 @@ def _with_bodies(session: Session, lane: UUID | None, rows: Sequence[sa.Row[Any]
             .execution_options(synchronize_session=False)
         )
     return [
-        Claimed(row.id, row.attempt, row.kind, row.address, text.body, text.segments, lane, row.closes_at)
+        Claimed(row.id, row.attempt, DeliveryKind(row.kind), row.address, text.body, text.segments, lane, row.closes_at)
         for row, text in zip(rows, texts, strict=True)
         if not isinstance(text, SkipReason)
     ]

@@ -35,7 +35,7 @@ def agree(story: Story) -> None:
     """Have the author and a guest refused, and an approver approve."""
     teller, stand_ins = story.teller, story.stand_ins
     teller.chapter("Somebody else has to agree")
-    card = story.card_saying("Waiting for approval", seconds=15)
+    card = story.card_in("Waiting for approval", seconds=15)
     story.blast_id = _blast_id(card)
     teller.window("#blast-approvals", reading.text_of(card))
     for who, user in (("Organizer", ORGANIZER), ("Guest", GUEST)):
@@ -43,13 +43,12 @@ def agree(story: Story) -> None:
         stand_ins.press(user, card, "blast.approve")
         teller.say(f"{who} presses Approve, and is told:")
         teller.quote(f"Blast, to {who} only", story.refusal(user, seen), style="red")
-    if "Waiting for approval" not in reading.text_of(story.card() or {}):
+    if reading.state_of(story.card() or {}) != "Waiting for approval":
         raise WentWrong("The blast left review although nobody who may approve it did.")
     stand_ins.press(APPROVER, card, "blast.approve")
     teller.say("Approver presses Approve.")
-    approved = story.card_saying("Approved", seconds=10)
-    state = next(line for line in reading.text_of(approved).splitlines() if line.startswith("Approved"))
-    teller.quote("The card", state)
+    approved = story.card_in("Approved", seconds=10)
+    teller.quote("The card", reading.state_of(approved))
 
 
 def _fill_in(story: Story, field: str, **given: Any) -> None:

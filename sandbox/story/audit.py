@@ -81,6 +81,12 @@ def _ledger_and_database(figures: Figures) -> list[Finding]:
     ]
 
 
+def counts_on_card(status: Json) -> dict[str, int]:
+    """Return what the card must count when the database says `status`."""
+    known = {**status, "skipped": sum(status["skipped"].values())}
+    return {word: known[word] for word in ON_CARD}
+
+
 def _card_and_database(figures: Figures) -> list[Finding]:
-    known = {**figures.status, "skipped": sum(figures.status["skipped"].values())}
+    known = counts_on_card(figures.status)
     return [Finding(f"On the card: {word}", figures.card.get(word, 0), known[word]) for word in ON_CARD]

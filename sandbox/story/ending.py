@@ -1,18 +1,21 @@
 """The end: the finished card and its report, and everything that can be counted twice, compared."""
 
+from contextlib import suppress
+
 from sandbox.story import reading
-from sandbox.story.audit import ON_CARD, Figures, Finding, findings
-from sandbox.story.awaiting import until
+from sandbox.story.audit import ON_CARD, Figures, Finding, counts_on_card, findings
+from sandbox.story.awaiting import Overdue, until
 from sandbox.story.stand_ins import APPROVALS
 from sandbox.story.story import MARK, Story
+
+_REFRESH_S = 10.0
 
 
 def report(story: Story) -> None:
     """Show the finished card, and the report in its thread."""
     story.teller.chapter("The report")
     until("the last callbacks", lambda: not story.stand_ins.ledger()["callbacks"]["pending"], seconds=20)
-    until("the card to count what the database counts", lambda: _card_is_final(story), seconds=15)
-    card = story.card() or {}
+    card = story.card_in("Finished", seconds=10)
     story.teller.window("#blast-approvals", reading.text_of(card))
     thread = until("the report in the card's thread", lambda: _report(story, str(card["ts"])), seconds=10)
     story.teller.window("in its thread", thread)
@@ -27,24 +30,22 @@ def compare(story: Story) -> list[Finding]:
 
 
 def figures(story: Story) -> Figures:
-    """Gather what the database, Twilio's ledger and the card say."""
+    """Gather what the database, Twilio's ledger and the card say; the card has until its next refresh to agree."""
+    status = story.terminal.status(story.blast_id)
+    with suppress(Overdue):
+        until("the card to agree", lambda: _card(story) == counts_on_card(status), seconds=_REFRESH_S)
     return Figures(
-        status=story.terminal.status(story.blast_id),
+        status=status,
         ledger=story.stand_ins.ledger(),
         texts=[text for text in story.stand_ins.texts() if MARK in text["body"]],
-        card=_counts(story),
+        card=_card(story),
         audience=len(story.crowd.people),
         stopped=story.stopped,
     )
 
 
-def _counts(story: Story) -> dict[str, int]:
+def _card(story: Story) -> dict[str, int]:
     return reading.counts_of(reading.text_of(story.card() or {}), ON_CARD)
-
-
-def _card_is_final(story: Story) -> bool:
-    known = story.terminal.status(story.blast_id)
-    return _counts(story) == {**{word: known[word] for word in ON_CARD}, "skipped": sum(known["skipped"].values())}
 
 
 def _report(story: Story, card_ts: str) -> str | None:

@@ -45,9 +45,9 @@ class Beat:
 def send(story: Story) -> None:
     """Follow the blast from its start until the card says that it is finished, and let people act meanwhile."""
     story.teller.chapter("It leaves")
-    story.stand_ins.behave(callback_latency_ms=CALLBACK_LATENCY_MS, shuffle=True, duplicate=DUPLICATES)
+    story.stand_ins.behave(callback_latency_ms=CALLBACK_LATENCY_MS, shuffle=True, duplicate=DUPLICATES, callback_concurrency=150)
     story.teller.say("From now on Twilio's callbacks come out of order, and every seventh twice.")
-    story.card_saying("Sending", seconds=20)
+    story.card_in("Sending", seconds=20)
     story.teller.say("The undo window is over.")
     beats = [
         Beat("a member to text STOP", lambda sight: sight.share >= _STOP_AT, stop_in_mid_send),
@@ -72,11 +72,11 @@ def pause_and_resume(story: Story) -> None:
     """Pause, see that nothing leaves, let somebody opt out in their own words, and go on."""
     teller, stand_ins = story.teller, story.stand_ins
     _press(story, "blast.pause")
-    story.card_saying("Paused", seconds=10)
+    story.card_in("Paused", seconds=10)
     still = until("the sending to stand still", lambda: _still(story), seconds=10)
     teller.say(f"Organizer presses Pause. Nothing leaves: {still:,} texts are out, and it stays at that.")
     member = somebody_untexted(story)
-    _require_taken(stand_ins.text(member.phone, FREE_WORDS, revokes=True))
+    _require_taken(stand_ins.text(member.phone, FREE_WORDS))
     story.stopped.append(member.phone)
     teller.say(f"{member.first_name} (…{member.phone[-4:]}), not texted yet either, has words of her own for STOP:")
     teller.quote(member.first_name, FREE_WORDS, style="red")
@@ -118,12 +118,15 @@ def _step(story: Story, beats: list[Beat]) -> bool:
 def look(story: Story) -> Sight:
     """Look at the card and at the ledger."""
     ledger = story.stand_ins.ledger()
-    card = reading.text_of(story.card() or {})
-    lines = [line for line in card.splitlines() if line]
-    told = [line for line in lines if any(sign in line for sign in ("█", "░", "delivered", "a second"))]
+    card = story.card() or {}
+    told = [
+        line
+        for line in reading.text_of(card).splitlines()
+        if any(sign in line for sign in ("█", "░", "delivered", "a second"))
+    ]
     callbacks = ledger["callbacks"]
     told.append(f"Twilio: {ledger['accepted']:,} texts taken, {callbacks['ok']:,} callbacks answered")
-    return Sight(ledger["accepted"] / len(story.crowd.people), lines[1] if len(lines) > 1 else "", told)
+    return Sight(ledger["accepted"] / len(story.crowd.people), reading.state_of(card), told)
 
 
 def _press(story: Story, action_id: str) -> None:

@@ -120,7 +120,7 @@ def gather(size: int, *, seed: int = 1) -> Crowd:
     for person in chance.sample(people, repeated):
         rows.insert(chance.randrange(len(rows)), _row(person, person.phone, chance))
     for number in range(bad):
-        rows.insert(chance.randrange(len(rows)), _bad_row(number, BAD_NUMBERS[number % len(BAD_NUMBERS)], chance))
+        rows.insert(chance.randrange(len(rows)), _bad_row(BAD_NUMBERS[number % len(BAD_NUMBERS)], chance))
     return Crowd(rows, people, repeated, bad)
 
 
@@ -141,8 +141,8 @@ def _row(person: Person, phone: str, chance: random.Random) -> tuple[str, ...]:
     return (person.first_name, person.last_name, _written(phone, chance), mail, *_rest(chance))
 
 
-def _bad_row(number: int, phone: str, chance: random.Random) -> tuple[str, ...]:
-    return (chance.choice(_FIRST_NAMES), chance.choice(_LAST_NAMES), phone, f"bad{number}@example.org", *_rest(chance))
+def _bad_row(phone: str, chance: random.Random) -> tuple[str, ...]:
+    return (chance.choice(_FIRST_NAMES), chance.choice(_LAST_NAMES), phone, "", *_rest(chance))
 
 
 def _rest(chance: random.Random) -> tuple[str, str, str]:

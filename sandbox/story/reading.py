@@ -1,7 +1,7 @@
 """What people read in Slack's messages and modals: blocks as plain text, and the figures on a card."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 Json = dict[str, Any]
@@ -22,7 +22,7 @@ def text_of(shown: Json) -> str:
 
 def plain(marked: str) -> str:
     """Take Slack's marks out of a text."""
-    text = _PERSON.sub(lambda found: f"@{found[1]}", _DATE.sub(r"\1", marked))
+    text = _PERSON.sub(lambda found: f"@{found[1].removeprefix('U0').capitalize()}", _DATE.sub(r"\1", marked))
     text = _EMOJI.sub("", _LINK.sub(r"\1", text)).replace("*", "").replace("`", "")
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
@@ -43,11 +43,30 @@ def counts_of(text: str, words: Iterable[str]) -> dict[str, int]:
     return {word: found.get(word, 0) for word in words}
 
 
+def state_of(card: Json) -> str:
+    """Return the line of a card that says where its blast stands: the one below its heading."""
+    return next(iter(text_of(card).splitlines()[1:]), "")
+
+
 def _lines(block: Json) -> list[str]:
-    texts = [block.get("text"), *(block.get("fields") or [])]
-    if block.get("type") == "context":
-        texts += block.get("elements") or []
-    return [one["text"] for one in texts if isinstance(one, dict) and isinstance(one.get("text"), str)]
+    if block.get("type") == "rich_text":
+        return ["".join(_pieces(block))]
+    fields = [_texts(field).replace("\n", ": ") for field in block.get("fields") or []]
+    elements = block.get("elements") or [] if block.get("type") == "context" else []
+    return [line for line in (_texts(block.get("text")), *fields, *map(_texts, elements)) if line]
+
+
+def _texts(held: Any) -> str:
+    text = held.get("text") if isinstance(held, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def _pieces(rich: Json) -> Iterator[str]:
+    """Yield the pieces of text in a rich_text block, however deep they lie."""
+    if isinstance(rich.get("text"), str):
+        yield rich["text"]
+    for element in rich.get("elements") or []:
+        yield from _pieces(element)
 
 
 def _elements(block: Json) -> list[Json]:

@@ -42,14 +42,14 @@ class Story:
         found = [one for one in messages if _is_card(one) and NAME in reading.text_of(one)]
         return found[-1] if found else None
 
-    def card_saying(self, words: str, *, seconds: float) -> Json:
-        """Wait until the card says something, and return it."""
+    def card_in(self, state: str, *, seconds: float) -> Json:
+        """Wait until the card says that the blast stands there, and return it."""
 
         def look() -> Json | None:
             card = self.card()
-            return card if card and words in reading.text_of(card) else None
+            return card if card and reading.state_of(card).startswith(state) else None
 
-        return until(f"the card in #blast-approvals to say “{words}”", look, seconds=seconds)
+        return until(f"the card in #blast-approvals to say “{state}”", look, seconds=seconds)
 
     def refusal(self, user: str, seen: int) -> str:
         """Wait for what this person alone is told, after `seen` such messages."""

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer.main
 
+from bot import commands as slash
+from core.cli.app import app
 from core.settings import Settings
 from deploy import commands
 from tests.architecture import tree
@@ -15,6 +18,8 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _SETTING = re.compile(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`")
+_BLAST = re.compile(r"(?<![/\w])blast ([a-z]+)(?=[ `])")
+_SLASH = re.compile(r"`/blast ([a-z]+)")
 _MAKE = re.compile(r"`make ([a-z]+)")
 # Not settings of ours, but named where they matter.
 _OTHERS = frozenset({"ENV_FILE", "SANDBOX_PORT", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"})
@@ -34,6 +39,13 @@ def test_every_setting_that_is_named_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=tree.name)
 def test_every_make_command_that_is_named_exists(page: Path) -> None:
     assert set(_MAKE.findall(page.read_text())) <= set(commands._COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=tree.name)
+def test_every_command_that_is_named_exists(page: Path) -> None:
+    in_code = " ".join(re.findall(r"`[^`\n]+`", page.read_text()))
+    assert set(_BLAST.findall(in_code)) <= set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # a group
+    assert set(_SLASH.findall(in_code)) <= {*slash._ACTIONS, *slash._ANSWERS}
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:

@@ -6,21 +6,23 @@ clause's end, also as one of several words; `,` may be any punctuation or none; 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.domain.keywords.normal import BREAK
 
 Option = tuple[str, ...]
-_END: Option = (">",)
+_END = ">"
 Spell = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One of `options`, or, where there are none, a gap of up to `gap` words inside a clause."""
+    """Up to `gap` words of any kind, then one of `words` or of `longer` (several words each), or the clause's end."""
 
-    options: tuple[Option, ...] = ()
+    words: frozenset[str] = frozenset()
+    longer: tuple[Option, ...] = ()
+    at_end: bool = False
     optional: bool = False
     gap: int = 0
 
@@ -37,10 +39,32 @@ class Phrase:
         """Name every word that this phrase may begin with."""
         words: set[str] = set()
         for step in self.steps:
-            words.update(option[0] for option in step.options)
+            words.update(step.words, (option[0] for option in step.longer))
             if not step.optional:
                 break
         return words
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The words of a text and the bounds of its clauses, which greetings and thanks don't move.
+
+    `before` counts the words of a clause before each word, `is_end` tells whether a clause may end before it.
+    """
+
+    words: Sequence[str]
+    before: Sequence[int]
+    is_end: Sequence[bool]
+
+    @classmethod
+    def of(cls, words: Sequence[str], greetings: Collection[str], closers: Collection[str]) -> "Text":
+        """Find the bounds of all clauses."""
+        before, is_end = [0], [True]
+        for word in words:
+            before.append(0 if word == BREAK else before[-1] + (before[-1] > 0 or word not in greetings))
+        for word in reversed(words):
+            is_end.append(word == BREAK or (is_end[-1] and word in closers))
+        return cls(words, before, is_end[::-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +83,15 @@ def phrase(written: str, weight: float, classes: Mapping[str, Sequence[str]], sp
     if parts[0] == "<":
         latest = int(parts[1][1:]) if parts[1].startswith("~") else 0
         parts = parts[2:] if latest else parts[1:]
-    return Phrase(tuple(_step(part, classes, spell) for part in parts), weight, latest)
+    steps: list[Step] = []
+    gap = 0
+    for part in parts:
+        if part.startswith("~"):
+            gap = int(part[1:])
+        else:
+            steps.append(_step(part, gap, classes, spell))
+            gap = 0
+    return Phrase(tuple(steps), weight, latest)
 
 
 class Phrases:
@@ -71,49 +103,51 @@ class Phrases:
             for word in each.opening():
                 self._by_opening[word].append(each)
 
-    def find(self, words: Sequence[str], greetings: frozenset[str]) -> Iterator[Found]:
-        """Find every phrase at every word; a clause starts after any `greetings`."""
-        before = 0
-        for at, word in enumerate(words):
+    def find(self, text: Text) -> Iterator[Found]:
+        """Find every phrase at every word where it may begin."""
+        for at, word in enumerate(text.words):
             for each in self._by_opening.get(word, ()):
-                end = _end(each, 0, words, at) if each.latest is None or before <= each.latest else None
-                if end is not None:
-                    yield Found(at, end, each.weight)
-            before = 0 if word == BREAK else before + (before > 0 or word not in greetings)
+                if each.latest is None or text.before[at] <= each.latest:
+                    end = _end(each, 0, text, at)
+                    if end is not None:
+                        yield Found(at, end, each.weight)
 
 
-def _step(part: str, classes: Mapping[str, Sequence[str]], spell: Spell) -> Step:
-    if part.startswith("~"):
-        return Step(gap=int(part[1:]))
+def _step(part: str, gap: int, classes: Mapping[str, Sequence[str]], spell: Spell) -> Step:
     if part == ",":
-        return Step(((BREAK,),), optional=True)
-    names = part.rstrip("?").split("|")
-    written = [word for name in names for word in (classes[name[1:]] if name.startswith("$") else [name])]
+        return Step(frozenset({BREAK}), optional=True, gap=gap)
+    names = set(part.rstrip("?").split("|"))
+    written = [word for name in names - {_END} for word in (classes[name[1:]] if name.startswith("$") else [name])]
+    options = {tuple(spell(each.replace("_", " "))) for each in written}
     return Step(
-        tuple(_END if each == ">" else tuple(spell(each.replace("_", " "))) for each in written), part.endswith("?")
+        words=frozenset(option[0] for option in options if len(option) == 1),
+        longer=tuple(sorted(option for option in options if len(option) > 1)),
+        at_end=_END in names,
+        optional=part.endswith("?"),
+        gap=gap,
     )
 
 
-def _end(sought: Phrase, step_at: int, words: Sequence[str], at: int) -> int | None:
+def _end(sought: Phrase, step_at: int, text: Text, at: int) -> int | None:
     if step_at == len(sought.steps):
         return at
-    for end in _ends(sought.steps[step_at], words, at):
-        found = _end(sought, step_at + 1, words, end)
+    for end in _ends(sought.steps[step_at], text, at):
+        found = _end(sought, step_at + 1, text, end)
         if found is not None:
             return found
     return None
 
 
-def _ends(step: Step, words: Sequence[str], at: int) -> Iterator[int]:
-    """Give every place where one step may end, nearest first for gaps."""
-    for option in step.options:
-        if option == _END and (at == len(words) or words[at] == BREAK):
+def _ends(step: Step, text: Text, start: int) -> Iterator[int]:
+    """Give every place where one step may end, nearest first."""
+    words = text.words
+    for at in range(start, min(start + step.gap, len(words)) + 1):
+        if at < len(words) and words[at] in step.words:
+            yield at + 1
+        for option in step.longer:
+            if tuple(words[at : at + len(option)]) == option:
+                yield at + len(option)
+        if step.optional or (step.at_end and text.is_end[at]):
             yield at
-        elif tuple(words[at : at + len(option)]) == option:
-            yield at + len(option)
-    if step.optional or not step.options:
-        yield at
-    for end in range(at, min(at + step.gap, len(words))):
-        if words[end] == BREAK:
+        if at == len(words) or words[at] == BREAK:
             return
-        yield end + 1

@@ -4,9 +4,12 @@ import re
 import unicodedata
 from itertools import groupby
 
-# Twilio cuts inbound texts at 1,600 characters; what follows 4,000 is a quoted e-mail, not a request.
-READ_AT_MOST = 4_000
+# An inbound text has at most 1,600 characters; what follows 2,000 is a long e-mail's rest, not a request.
+READ_AT_MOST = 2_000
 BREAK = "."
+
+# Of a text longer than 300 words we read the beginning and the end: that is where people say what they want.
+_FIRST, _LAST = 200, 100
 
 _APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´′＇"))
 _SPOKEN = {
@@ -25,7 +28,7 @@ _PASS_FOR = str.maketrans("аеорсхуткмнвѕіοτα", "aeopcxytkmhbsio
 _SPEAK = str.maketrans(_SPOKEN)
 _BREAKS = frozenset('.,!?;:…\n\r()[]{}"“”«»„|/。，、！？；：؟،؛।—–')
 _FOLDED = frozenset([*map(chr, range(0x0300, 0x0370)), *map(chr, range(0x064B, 0x0660)), "\u0670", "\u0640"])
-_DASH = re.compile(r"\s[-–—~*]+\s")
+_DASH = re.compile(r"\s[-–—~*]+")
 _NUMBER_SIGN = re.compile(r"#(?!\w)")
 _QUOTES = '"“”«»„'
 _REACTION = re.compile(
@@ -51,16 +54,18 @@ def folded(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Split into words and BREAKs; scripts without spaces (Chinese, Japanese, Korean, Thai) go sign by sign."""
-    written: list[str] = []
     spoken = _DASH.sub(f" {BREAK} ", _NUMBER_SIGN.sub(" number ", _own_words(folded(text)))).translate(_SPEAK)
-    for each in spoken:
-        written.append(f" {BREAK} " if each in _BREAKS else _spell(each))
-    return _without_idle_breaks([_latin(word) for word in "".join(written).split()])
+    written = "".join(f" {BREAK} " if each in _BREAKS else _spell(each) for each in spoken)
+    return _without_idle_breaks([_latin(word) for word in _ends(written.split())])
 
 
 def plain_words(text: str) -> str:
     """Join the words of a text with their accents, for keywords that would be a name or another word without."""
     return " ".join("".join(each if each.isalnum() or _is_mark(each) else " " for each in plain(text)).split())
+
+
+def _ends(words: list[str]) -> list[str]:
+    return words if len(words) <= _FIRST + _LAST else [*words[:_FIRST], BREAK, *words[-_LAST:]]
 
 
 def _spell(each: str) -> str:

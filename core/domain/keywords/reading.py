@@ -1,6 +1,6 @@
 """Reads an inbound text: first as a keyword on its own, then as a keyword among courtesies, then by its phrases."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,6 +14,7 @@ Certainty = Literal["certain", "likely", "none"]
 
 _KINDS: Final[tuple[Asked, ...]] = ("opt_out", "opt_in", "help")
 _TABLES: Final = tables.load()
+_FILLERS_AT_MOST: Final = 6  # dropped one by one on each side of a keyword that itself begins or ends with a filler
 # Source: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out and Twilio's article on its STOP filtering.
 _PROVIDER: Final[dict[str, Asked]] = {
     **dict.fromkeys(("stop", "unsubscribe", "end", "quit", "stopall", "cancel", "revoke", "optout"), "opt_out"),
@@ -43,9 +44,9 @@ def provider_answers(text: str) -> Asked | None:
 def read(text: str, *, topics: Collection[str] = ()) -> Reading:
     """Say what a text asks for. `topics` are names of our own (audiences) to know in `STOP TENANTS`.
 
-    Certain opt-outs are meant to be acted on at once, likely ones blocked and shown to staff. Opting in is certain only by
-    keyword: consent isn't guessed. `YES` is one at Twilio, but from someone who never stopped it
-    may answer a question, so it is only likely.
+    Certain opt-outs are meant to be acted on at once, likely ones blocked and shown to staff. Opting in is certain by
+    keyword only: consent isn't guessed. `YES` is such a keyword at Twilio, but from someone who never stopped it may
+    be the answer to a question, so it is only likely.
     """
     provided = provider_answers(text)
     if provided:
@@ -96,14 +97,33 @@ def _with_topic(words: Sequence[str], topics: Collection[str]) -> Reading | None
 
 def _among_courtesies(words: Sequence[str]) -> Reading | None:
     """Read `STOP please`, `ok stop it now`: certain for strong keywords; `please cancel` may be about a meeting."""
-    strong = _keyword(tables.as_key([word for word in words if word not in _TABLES.noise]))
-    if strong and strong[1] == "strong":
+    strong = _core(words, _TABLES.noise, "strong")
+    if strong:
         joking = not _TABLES.laughter.isdisjoint(words)
-        return Reading(strong[0], "likely" if joking else "certain", tables.as_key(words))
-    plain = _keyword(tables.as_key([word for word in words if word not in _TABLES.polite]))
-    if plain and plain[1] == "plain":
-        return Reading(plain[0], "likely", tables.as_key(words))
+        return Reading(strong, "likely" if joking else "certain", tables.as_key(words))
+    plain = _core(words, _TABLES.polite, "plain")
+    return Reading(plain, "likely", tables.as_key(words)) if plain else None
+
+
+def _core(words: Sequence[str], fillers: Collection[str], strength: str) -> Asked | None:
+    """Find the keyword that is left when fillers go: first only from both ends (`no mas por favor`), then all."""
+    said = [word for word in words if word != BREAK]
+    fits = [at for at, word in enumerate(said) if word not in fillers]
+    tight = said[fits[0] : fits[-1] + 1] if fits else said
+    for left in (tight, [word for word in said if word not in fillers], *_shorter(said, fillers)):
+        found = _keyword(tables.as_key(left))
+        if found and found[1] == strength:
+            return found[0]
     return None
+
+
+def _shorter(words: Sequence[str], fillers: Collection[str]) -> Iterator[Sequence[str]]:
+    """Drop fillers one by one from the end, then from the front: some keywords begin or end with one (`no mas`)."""
+    front = next((at for at, word in enumerate(words) if word not in fillers), len(words))
+    back = next((at for at, word in enumerate(reversed(words)) if word not in fillers), len(words))
+    for start in range(min(front, _FILLERS_AT_MOST) + 1):
+        for end in range(min(back, _FILLERS_AT_MOST) + 1):
+            yield words[start : len(words) - end]
 
 
 def _by_phrases(words: Sequence[str], kind: Literal["opt_out", "opt_in"]) -> Reading | None:

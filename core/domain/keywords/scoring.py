@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from core.domain.keywords.grammar import Found
+from core.domain.keywords.grammar import Found, Text
 from core.domain.keywords.tables import Tables, Tongue
 
 CERTAIN = 1.0
@@ -25,25 +25,25 @@ NOTHING = Score(0.0, "")
 
 def score(tables: Tables, words: Sequence[str], kind: str) -> Score:
     """Weigh a text in each language and take the language in which it says most; who laughs means it less."""
-    borrowed = _span_of(tables.lingua_franca.guards.find(words, tables.polite))
-    scores = [_in(tongue, words, kind, tables.polite, borrowed) for tongue in tables.tongues]
-    best = max(scores, key=lambda each: each.weight)
+    text = Text.of(words, tables.polite, tables.closers)
+    borrowed = _span_of(tables.lingua_franca.guards.find(text))
+    best = max((_in(tongue, text, kind, borrowed) for tongue in tables.tongues), key=lambda each: each.weight)
     lighter = 0.0 if tables.laughter.isdisjoint(words) else _LAUGHING
     return Score(round(best.weight - lighter, 2), best.matched)
 
 
-def _in(tongue: Tongue, words: Sequence[str], kind: str, greetings: frozenset[str], borrowed: set[int]) -> Score:
+def _in(tongue: Tongue, text: Text, kind: str, borrowed: set[int]) -> Score:
     """Count each request outside guards (a firm one anywhere) once; hints lift a request but never make one."""
-    covered = borrowed | _span_of(tongue.guards.find(words, greetings))
-    asks = [each for each in tongue.asks[kind].find(words, greetings) if not covered & _span(each)]
-    asks += tongue.firm[kind].find(words, greetings)
+    asks = list(tongue.asks[kind].find(text))
+    covered = borrowed | _span_of(tongue.guards.find(text)) if asks else borrowed
+    asks = [each for each in asks if not covered & _span(each)] + list(tongue.firm[kind].find(text))
     if not asks:
         return NOTHING
     first = max(asks, key=lambda each: (each.weight, each.end - each.start))
     said = covered | _span_of(asks)  # a word that made a request doesn't lift it too
-    hints = [each for each in tongue.hints.find(words, greetings) if not said & _span(each)]
+    hints = [each for each in tongue.hints.find(text) if not said & _span(each)]
     weight = _apart(asks) + min(_HINTS_AT_MOST, _apart(hints))
-    return Score(weight, " ".join(words[first.start : first.end]))
+    return Score(weight, " ".join(text.words[first.start : first.end]))
 
 
 def _span(each: Found) -> set[int]:

@@ -76,7 +76,7 @@ def _unspaced(words: Sequence[str]) -> list[str]:
     out: list[str] = []
     letters: list[str] = []
     for word in (*words, ""):
-        if len(word) == 1 and (word == BREAK or word.isascii() and word.isalpha()):
+        if len(word) == 1 and (word == BREAK or (word.isascii() and word.isalpha())):
             letters.append(word)
             continue
         spelled = "".join(each for each in letters if each != BREAK)

@@ -1,4 +1,4 @@
-"""The languages that we read, one JSON file each, put together once when the program starts."""
+"""The languages that we read, a few JSON files each, put together once when the program starts."""
 
 import json
 from collections import defaultdict
@@ -11,7 +11,7 @@ from core.domain.keywords.grammar import Phrases, phrase
 from core.domain.keywords.normal import BREAK, plain_words, tokens
 from core.domain.keywords.spelling import Spelling
 
-Language = Mapping[str, Any]  # A language's JSON file; its shape is shown in languages/en.json.
+Language = Mapping[str, Any]  # A language's JSON files; English (en*.json) shows their shape.
 _FOLDER = Path(__file__).parent / "languages"
 
 
@@ -19,7 +19,8 @@ _FOLDER = Path(__file__).parent / "languages"
 class Tongue:
     """The phrases of one language; each language is weighed alone, for one's guard may be another's request.
 
-    `asks` are requests by kind, `firm` ones that no guard explains away, `hints` lift a request, `guards` mean something else.
+    `asks` are requests by kind, `firm` ones that no guard explains away; `hints` lift a request, `guards` mean
+    something else with the same words.
     """
 
     asks: Mapping[str, Phrases]
@@ -32,13 +33,15 @@ class Tongue:
 class Tables:
     """Everything that the languages say, by purpose.
 
-    `words[kind, strength]` are whole messages. A *strong* word is certain even among noise (`stop it now`), a *plain* one
-    when alone, a *likely* one never: it may be a name or an answer. `accented` are plain words only with their accents.
+    `words[kind, strength]` are whole messages. A *strong* word is certain even among noise (`stop it now`), a *plain*
+    one when alone, a *likely* one never: it may be a name or an answer. `accented` are plain words only with their
+    accents. `polite` words may stand before a clause, `closers` behind it.
     """
 
     words: Mapping[tuple[str, str], frozenset[str]]
     accented: Mapping[str, frozenset[str]]
     polite: frozenset[str]
+    closers: frozenset[str]
     noise: frozenset[str]
     laughter: frozenset[str]
     topics: Mapping[str, str]
@@ -50,7 +53,7 @@ class Tables:
 
 def load() -> Tables:
     """Read all languages."""
-    languages = [json.loads(path.read_text("utf-8")) for path in sorted(_FOLDER.glob("*.json"))]
+    languages = _languages()
     spelling = _spelling(languages)
     words, accented = _words(languages, spelling)
     tongues = {language["language"]: _tongue(language, spelling) for language in languages}
@@ -58,6 +61,7 @@ def load() -> Tables:
         words=words,
         accented=accented,
         polite=_fillers(languages, "polite"),
+        closers=_fillers(languages, "polite", "closers"),
         noise=_fillers(languages, "polite", "noise", "laughter"),
         laughter=_fillers(languages, "laughter"),
         topics=_topics(languages, spelling),
@@ -66,6 +70,15 @@ def load() -> Tables:
         lingua_franca=tongues["English"],
         spelling=spelling,
     )
+
+
+def _languages() -> list[Language]:
+    """Read the files; those that name the same language are parts of one."""
+    parts: dict[str, dict[str, Any]] = defaultdict(dict)
+    for path in sorted(_FOLDER.glob("*.json")):
+        part = json.loads(path.read_text("utf-8"))
+        parts[part["language"]] |= part
+    return list(parts.values())
 
 
 def as_key(words: Sequence[str]) -> str:

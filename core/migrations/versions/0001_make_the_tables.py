@@ -171,6 +171,12 @@ def upgrade() -> None:
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("held_reason", sa.Text(), nullable=False),
+        sa.Column("resumed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "canary",
+            sa.Enum("none", "trying", "passed", name="canary", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
@@ -363,15 +369,20 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_deliveries_staff_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
-        sa.UniqueConstraint("blast_id", "address", name=op.f("uq_deliveries_blast_id_address")),
-        sa.UniqueConstraint("provider_sid", name=op.f("uq_deliveries_provider_sid")),
+        sa.UniqueConstraint("address", "blast_id", name=op.f("uq_deliveries_address_blast_id")),
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_deliveries_address_claimed_at", ["address", "claimed_at"], unique=False)
-        batch_op.create_index("ix_deliveries_blast_id_status", ["blast_id", "status", "skip_reason"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_blast_id_status",
+            ["blast_id", "status", "skip_reason"],
+            unique=False,
+            postgresql_where=sa.text("status <> 'pending'"),
+            sqlite_where=sa.text("status <> 'pending'"),
+        )
         batch_op.create_index(
             "ix_deliveries_due",
-            ["sender", "blast_id", "priority", "not_before", "id"],
+            ["blast_id", "sender", "priority", "not_before", "id"],
             unique=False,
             postgresql_where=sa.text("status = 'pending'"),
             sqlite_where=sa.text("status = 'pending'"),
@@ -384,11 +395,25 @@ def upgrade() -> None:
             sqlite_where=sa.text("status = 'pending' AND closes_at IS NOT NULL"),
         )
         batch_op.create_index(
+            "ix_deliveries_ended",
+            ["blast_id", "ended_at"],
+            unique=False,
+            postgresql_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
+            sqlite_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
+        )
+        batch_op.create_index(
             "ix_deliveries_leased",
             ["claimed_at"],
             unique=False,
             postgresql_where=sa.text("status IN ('claimed', 'unknown')"),
             sqlite_where=sa.text("status IN ('claimed', 'unknown')"),
+        )
+        batch_op.create_index(
+            "uq_deliveries_provider_sid",
+            ["provider_sid"],
+            unique=True,
+            postgresql_where=sa.text("provider_sid IS NOT NULL"),
+            sqlite_where=sa.text("provider_sid IS NOT NULL"),
         )
 
     op.create_table(
@@ -441,7 +466,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressions")),
     )
     with op.batch_alter_table("suppressions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_suppressions_created_at"), ["created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_suppressions_address"), ["address"], unique=False)
+        batch_op.create_index(batch_op.f("ix_suppressions_delivery_id"), ["delivery_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_suppressions_inbound_id"), ["inbound_id"], unique=False)
         batch_op.create_index(
             "uq_suppressions_active",
             ["address"],
@@ -462,6 +490,9 @@ def downgrade() -> None:
             postgresql_where=sa.text("lifted_at IS NULL"),
             sqlite_where=sa.text("lifted_at IS NULL"),
         )
+        batch_op.drop_index(batch_op.f("ix_suppressions_inbound_id"))
+        batch_op.drop_index(batch_op.f("ix_suppressions_delivery_id"))
+        batch_op.drop_index(batch_op.f("ix_suppressions_created_at"))
         batch_op.drop_index(batch_op.f("ix_suppressions_address"))
 
     op.drop_table("suppressions")
@@ -471,9 +502,19 @@ def downgrade() -> None:
     op.drop_table("inbound")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index(
+            "uq_deliveries_provider_sid",
+            postgresql_where=sa.text("provider_sid IS NOT NULL"),
+            sqlite_where=sa.text("provider_sid IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_deliveries_closing",
             postgresql_where=sa.text("status = 'pending' AND closes_at IS NOT NULL"),
             sqlite_where=sa.text("status = 'pending' AND closes_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_deliveries_ended",
+            postgresql_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
+            sqlite_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
         )
         batch_op.drop_index(
             "ix_deliveries_leased",
@@ -485,7 +526,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("status = 'pending'"),
             sqlite_where=sa.text("status = 'pending'"),
         )
-        batch_op.drop_index("ix_deliveries_blast_id_status")
+        batch_op.drop_index(
+            "ix_deliveries_blast_id_status",
+            postgresql_where=sa.text("status <> 'pending'"),
+            sqlite_where=sa.text("status <> 'pending'"),
+        )
         batch_op.drop_index("ix_deliveries_address_claimed_at")
 
     op.drop_table("deliveries")

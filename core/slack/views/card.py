@@ -1,6 +1,6 @@
 """A blast's card: what it says, who agreed, how it is doing, and the buttons that its state allows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -72,6 +72,7 @@ def render(facts: Facts, now: datetime) -> Card:
     drawn = [
         blocks.header(blast.name),
         blocks.section(f"*{_STATES[blast.status]}*{_remark(facts)}"),
+        *(blocks.quote(blast.note) if blast.status is BlastStatus.DRAFT and blast.note else []),
         blocks.fields(_terms(facts)),
         *blocks.quote(blast.body),
         *_size(facts),
@@ -112,7 +113,7 @@ def value(blast: Blast) -> str:
 
 def ask_for_note(button_value: str) -> Block:
     """Draw the modal that asks an approver what should be changed."""
-    field = blocks.text_input("note", most=1000, is_long=True)
+    field = blocks.text_input("note", most=500, is_long=True)
     body = [
         blocks.input_block("What should be changed?", field, block_id="note", hint="The author is told in your name.")
     ]
@@ -146,7 +147,7 @@ def _remark(facts: Facts) -> str:
     if blast.status is BlastStatus.CANCELLED:
         return by
     if blast.status is BlastStatus.DRAFT and blast.note:
-        return f"\nChanges were requested{by}: {blocks.escape(blast.note)}"
+        return f"\nChanges were requested{by}:"
     if blast.status is BlastStatus.APPROVED and blast.starts_at:
         return f", starts {blocks.moment(blast.starts_at)}. Until then it can be undone."
     if blast.status is BlastStatus.EXPIRED:
@@ -160,15 +161,10 @@ def _terms(facts: Facts) -> list[tuple[str, str]]:
     terms = [
         ("Author", blocks.person(facts.author)),
         ("Channel", _CHANNELS[blast.channel]),
-        ("Audiences", _names(facts.audiences)),
+        ("Audiences", blocks.names(facts.audiences)),
         ("When", when),
     ]
-    return [*terms, ("Left out", _names(facts.excluded))] if facts.excluded else terms
-
-
-def _names(names: Sequence[str], shown: int = 12) -> str:
-    listed = ", ".join(blocks.escape(name) for name in names[:shown])
-    return f"{listed} and {len(names) - shown} more" if len(names) > shown else listed
+    return [*terms, ("Left out", blocks.names(facts.excluded))] if facts.excluded else terms
 
 
 def _size(facts: Facts) -> list[Block]:

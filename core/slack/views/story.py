@@ -30,8 +30,7 @@ def _standing(story: Story, who: str) -> str:
 def _membership(story: Story) -> str:
     if not story.is_known:
         return "There is no contact with this address."
-    names = ", ".join(blocks.escape(name) for name in story.audiences[:20])
-    return f"In: {names}." if names else "In no audience."
+    return f"In: {blocks.names(story.audiences)}." if story.audiences else "In no audience."
 
 
 def _delivery(delivery: Delivery, blast: str) -> str:

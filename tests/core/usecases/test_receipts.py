@@ -17,6 +17,7 @@ from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import Incoming
 from core.models import (
     AuditEntry,
+    Blast,
     Delivery,
     DeliveryKind,
     OutboxEvent,
@@ -42,6 +43,11 @@ def sid(number: int) -> str:
 def reread(session: Session, delivery: Delivery) -> Delivery:
     session.refresh(delivery)
     return delivery
+
+
+def status(session: Session, blast: Blast) -> BlastStatus:
+    session.refresh(blast)
+    return blast.status
 
 
 def report(session: Session, delivery: Delivery, *statuses: str, code: int = 0, day: int = 0) -> Delivery:
@@ -157,11 +163,9 @@ def test_ten_filtered_messages_pause_the_blast_and_suppress_nobody(session: Sess
     copies = [factories.delivery(session, number, blast_id=blast.id, **CLAIMED) for number in range(10)]
     for copy in copies[:9]:
         report(session, copy, "undelivered", code=30007)
-    session.refresh(blast)
-    assert blast.status is BlastStatus.SENDING
+    assert status(session, blast) is BlastStatus.SENDING
     report(session, copies[9], "undelivered", code=30007)
-    session.refresh(blast)
-    assert blast.status is BlastStatus.PAUSED
+    assert status(session, blast) is BlastStatus.PAUSED
     assert session.scalars(sa.select(col(Suppression.id))).all() == []
 
 

@@ -1,0 +1,144 @@
+"""What `blast doctor` looks at: each check says whether all is well, and if not, what to do."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import redis
+import sqlalchemy as sa
+from slack_sdk.errors import SlackApiError, SlackClientError
+from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # ships no types
+
+from core import db, settings
+from core.channels.twilio import Lookup
+from core.errors import Misconfigured
+from core.settings import Settings
+from core.slack.gateway import web_client
+
+_TIMEOUT_S = 5
+# As in deploy/slack; files:write is welcome, for sending refused rows back, but not needed.
+_WANTED = "commands chat:write users:read channels:read groups:read files:read"
+_SCOPES = frozenset(_WANTED.split())
+_SETTINGS = (
+    "PUBLIC_URL",
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET|SLACK_APP_TOKEN",
+    "SLACK_APPROVALS_CHANNEL",
+    "SLACK_REPLIES_CHANNEL",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_FROM_NUMBER|TWILIO_MESSAGING_SERVICE_SID",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at, and what was found in a sentence."""
+
+    name: str
+    is_well: bool
+    told: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return it by name."""
+        return asdict(self)
+
+
+class _Problem(Exception):
+    """What is wrong, and what to do."""
+
+
+def run() -> list[Check]:
+    """Look at everything; what is wrong with one thing doesn't keep the others from being looked at."""
+    try:
+        configured = settings.current()
+    except Misconfigured as fault:
+        return [Check("settings", is_well=False, told=str(fault))]
+    return [_checked(name, look, configured) for name, look in _CHECKS.items()]
+
+
+def _checked(name: str, look: Callable[[Settings], str], configured: Settings) -> Check:
+    try:
+        return Check(name, is_well=True, told=look(configured))
+    except (_Problem, Misconfigured) as problem:
+        return Check(name, is_well=False, told=str(problem))
+
+
+def _settings(configured: Settings) -> str:
+    configured.require(*_SETTINGS)
+    return "all that is needed is set."
+
+
+def _database(configured: Settings) -> str:
+    url = sa.make_url(configured.database_url)
+    where = f"{url.get_backend_name()} at {url.host or url.database}"
+    try:
+        is_current = db.is_current()
+    except sa.exc.SQLAlchemyError as failure:
+        cause = str(failure.__cause__ or failure).strip().splitlines()[0]
+        raise _Problem(f"{where} can't be used: {cause}. Check DATABASE_URL, and that the server runs.") from failure
+    if not is_current:
+        raise _Problem(f"{where} isn't at this version's schema. Run `blast migrate`.")
+    return f"{where}, at this version's schema."
+
+
+def _redis(configured: Settings) -> str:
+    try:
+        with redis.Redis.from_url(
+            configured.redis_url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+        ) as client:
+            version = client.info("server")["redis_version"]
+            policy = client.info("memory").get("maxmemory_policy", "noeviction")
+    except redis.RedisError as failure:
+        raise _Problem(f"doesn't answer ({failure}). Check REDIS_URL, and that the server runs.") from failure
+    if policy != "noeviction":
+        raise _Problem(f"may throw away what it holds ({policy}). Set its maxmemory-policy to noeviction.")
+    return f"version {version}."
+
+
+def _slack(configured: Settings) -> str:
+    configured.require("SLACK_BOT_TOKEN")
+    try:
+        answer = web_client(configured.slack_bot_token, configured.slack_api_url).auth_test()
+    except SlackApiError as failure:
+        code = failure.response.get("error")
+        raise _Problem(f"refuses the token ({code}). Copy the bot token again to SLACK_BOT_TOKEN.") from failure
+    except (SlackClientError, OSError, ValueError) as failure:
+        raise _Problem(f"doesn't answer ({type(failure).__name__}). Check the network and SLACK_API_URL.") from failure
+    team = str(answer.get("team_id"))
+    if configured.slack_team_id and team != configured.slack_team_id:
+        raise _Problem(f"the token is for the workspace {team}, and SLACK_TEAM_ID names another one.")
+    granted = next((value for name, value in answer.headers.items() if name.lower() == "x-oauth-scopes"), None)
+    missing = _SCOPES - {scope.strip() for scope in granted.split(",")} if granted else frozenset()
+    if missing:
+        raise _Problem(f"the app lacks {', '.join(sorted(missing))}. Add these scopes and install it again.")
+    return f"signed in as {answer.get('user')} in {answer.get('team')}."
+
+
+def _twilio(configured: Settings) -> str:
+    configured.require("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN|TWILIO_API_KEY_SID")
+    lookup = Lookup(configured)
+    number = configured.twilio_from_number
+    try:
+        status = lookup.account_status()
+        inbound = lookup.inbound_url(number) if number else None
+    # The SDK lets its HTTP client's errors, which are OSErrors, through.
+    except (TwilioException, OSError) as failure:
+        cause = str(getattr(failure, "msg", "")) or type(failure).__name__
+        raise _Problem(f"{cause}. Check the Twilio settings and TWILIO_API_URL.") from failure
+    if status != "active":
+        raise _Problem(f"the account is {status}. See to it in Twilio's console.")
+    if number and inbound is None:
+        raise _Problem("TWILIO_FROM_NUMBER isn't a number of this account.")
+    wanted = f"{configured.public_url.rstrip('/')}/twilio/inbound"
+    if inbound is not None and inbound.partition("#")[0] != wanted:
+        raise _Problem(f"inbound texts, STOP among them, don't come to us. Set the number's webhook to {wanted}.")
+    return "the account is active."
+
+
+_CHECKS: dict[str, Callable[[Settings], str]] = {
+    "settings": _settings,
+    "database": _database,
+    "Redis": _redis,
+    "Slack": _slack,
+    "Twilio": _twilio,
+}

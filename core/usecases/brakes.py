@@ -1,0 +1,90 @@
+"""Hold a running blast whose failures or opt-outs are out of the ordinary; a person looks, and resumes or cancels."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core import outbox
+from core.domain.events import BlastChanged
+from core.domain.lifecycles import BlastStatus, DeliveryStatus, move
+from core.domain.receipts import ENDS
+from core.models import AuditEntry, Blast, Delivery, Suppression, SuppressionCause
+
+# Of the last so many whose end is known; a handful of failures at the beginning says nothing yet.
+_WINDOW = 200
+_MOST_FAILED_SHARE = 0.15
+_FEWEST_FAILED = 20
+_MOST_OPTED_OUT_SHARE = 0.03
+_FEWEST_OPTED_OUT = 10
+
+
+def hold(session: Session, blast_id: UUID, reason: str, *, now: datetime) -> bool:
+    """Pause a running blast with a reason for its card. Returns False if it wasn't running."""
+    held = session.execute(
+        sa.update(Blast)
+        .where(col(Blast.id) == blast_id, col(Blast.status) == BlastStatus.SENDING)
+        .values(status=move("pause", BlastStatus.SENDING), held_reason=reason)
+        .execution_options(synchronize_session=False)
+    )
+    if held.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result has it
+        return False
+    session.add(AuditEntry(at=now, action="blast.hold", blast_id=blast_id, fields={"reason": reason}))
+    outbox.record(session, BlastChanged(blast_id, note=reason), now=now)
+    return True
+
+
+def alarming(session: Session) -> list[tuple[UUID, str]]:
+    """Return the running blasts that must be held, each with the reason for its card.
+
+    What happened before somebody looked and resumed doesn't count again.
+    """
+    running = session.execute(
+        sa.select(col(Blast.id), col(Blast.started_at), col(Blast.resumed_at)).where(
+            col(Blast.status) == BlastStatus.SENDING
+        )
+    ).all()
+    found = ((row.id, _alarm(session, row.id, since=row.resumed_at or row.started_at)) for row in running)
+    return [(blast_id, reason) for blast_id, reason in found if reason]
+
+
+def _alarm(session: Session, blast_id: UUID, *, since: datetime) -> str | None:
+    latest = session.scalars(
+        sa.select(col(Delivery.status))
+        .where(col(Delivery.blast_id) == blast_id, col(Delivery.status).in_(ENDS), col(Delivery.ended_at) > since)
+        .order_by(col(Delivery.ended_at).desc())
+        .limit(_WINDOW)
+    ).all()
+    failed = sum(status is not DeliveryStatus.DELIVERED for status in latest)
+    if failed >= _FEWEST_FAILED and failed >= _MOST_FAILED_SHARE * len(latest):
+        return (
+            f"{failed} of the last {len(latest)} texts did not arrive. Look at the causes below; resume if they "
+            "are no surprise, or cancel."
+        )
+    return _opt_out_alarm(session, blast_id, since)
+
+
+def _opt_out_alarm(session: Session, blast_id: UUID, since: datetime) -> str | None:
+    opted_out = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Suppression)
+        .join(Delivery, col(Delivery.address) == col(Suppression.address))
+        .where(
+            col(Delivery.blast_id) == blast_id,
+            col(Delivery.accepted_at).is_not(None),
+            col(Suppression.cause) == SuppressionCause.OPT_OUT,
+            col(Suppression.created_at) > since,
+        )
+    )
+    if not opted_out or opted_out < _FEWEST_OPTED_OUT:
+        return None
+    left = session.scalar(
+        sa.select(sa.func.count()).where(col(Delivery.blast_id) == blast_id, col(Delivery.accepted_at) > since)
+    )
+    if left and opted_out >= _MOST_OPTED_OUT_SHARE * left:
+        return (
+            f"{opted_out} of {left:,} people opted out of this blast. Look at its words and its audience; resume if "
+            "you expected this, or cancel."
+        )
+    return None

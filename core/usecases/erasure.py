@@ -1,0 +1,105 @@
+"""A person forgotten: everything that tells who she is, but not that she must never be messaged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core.domain.lifecycles import DeliveryStatus
+from core.errors import IllegalMove, NotFound
+from core.models import AuditEntry, Contact, Conversation, Delivery, Inbound, Receipt
+from core.usecases import suppression
+
+_LEAVING = (DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was forgotten. `is_suppressed`: whether the address stays out of reach."""
+
+    contacts: int
+    deliveries: int
+    texts: int
+    conversations: int
+    is_suppressed: bool
+
+
+def erase(session: Session, address: str, *, now: datetime) -> Erased:
+    """Forget whose address this is, and all that was said; counts stay right, and nothing more is sent there.
+
+    Suppressions are kept by address: they are the evidence of an opt-out, and what keeps a later import from texting
+    somebody who said STOP. Of messages the row is kept, without words, under a name that leads nowhere.
+
+    Raises:
+        NotFound: nothing is kept of it, or a suppression only.
+        IllegalMove: a message is just leaving, and its outcome couldn't be told any more.
+    """
+    contact = session.scalar(
+        sa.select(Contact).where((col(Contact.phone) == address) | (col(Contact.email) == address))
+    )
+    known = [address]
+    if contact is not None:
+        known = [each for each in (contact.phone, contact.email) if each]
+        session.delete(contact)
+        session.flush()
+    _refuse_while_leaving(session, known)
+    nobody = f"erased:{uuid4().hex}"
+    erased = Erased(
+        contacts=int(contact is not None),
+        texts=_erase_texts(session, known, nobody),
+        deliveries=_erase_deliveries(session, known, nobody, now),
+        conversations=_erase_conversations(session, known, nobody),
+        is_suppressed=any(suppression.active(session, each) for each in known),
+    )
+    if not (erased.contacts or erased.deliveries or erased.texts or erased.conversations):
+        kept = " but that it must not be messaged" if erased.is_suppressed else ""
+        raise NotFound(f"Nothing is kept of this address{kept}.")
+    session.add(AuditEntry(at=now, action="contact.erase", staff_id=None, fields={"deliveries": erased.deliveries}))
+    return erased
+
+
+def _refuse_while_leaving(session: Session, known: Sequence[str]) -> None:
+    leaving = sa.select(col(Delivery.id)).where(col(Delivery.address).in_(known), col(Delivery.status).in_(_LEAVING))
+    if session.scalar(leaving.limit(1)) is not None:
+        raise IllegalMove("A message to this address is just leaving. Try again when its outcome is known.")
+
+
+def _erase_deliveries(session: Session, known: Sequence[str], nobody: str, now: datetime) -> int:
+    theirs = col(Delivery.address).in_(known)
+    _change(
+        session,
+        sa.update(Delivery)
+        .where(theirs, col(Delivery.status) == DeliveryStatus.PENDING)
+        .values(status=DeliveryStatus.CANCELLED, ended_at=now),
+    )
+    ids = sa.select(col(Delivery.id)).where(theirs)
+    _change(session, sa.update(Receipt).where(col(Receipt.delivery_id).in_(ids)).values(fields={}))
+    is_copy = col(Delivery.blast_id).is_not(None)
+    # Two addresses of hers may have got the same blast, which has one row for each address.
+    named = sa.literal(nobody) + sa.literal(":") + sa.cast(col(Delivery.id), sa.Text())
+    return _change(
+        session,
+        sa.update(Delivery)
+        .where(theirs)
+        .values(address=named, body=sa.case((is_copy, None), else_=""), error="", contact_id=None),
+    )
+
+
+def _erase_texts(session: Session, known: Sequence[str], nobody: str) -> int:
+    theirs = sa.update(Inbound).where(col(Inbound.address).in_(known))
+    return _change(session, theirs.values(address=nobody, body="", media=[]))
+
+
+def _erase_conversations(session: Session, known: Sequence[str], nobody: str) -> int:
+    named = sa.literal(nobody) + sa.literal(":") + sa.cast(col(Conversation.id), sa.Text())
+    theirs = sa.update(Conversation).where(col(Conversation.address).in_(known))
+    return _change(session, theirs.values(address=named, contact_id=None))
+
+
+def _change(session: Session, statement: Any) -> int:
+    found = session.execute(statement.execution_options(synchronize_session=False))
+    return int(found.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it

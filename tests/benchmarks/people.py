@@ -1,0 +1,50 @@
+"""Makes the recipients of a benchmark, and a blast to them that only waits for its time."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, col
+
+from core.clock import utc_now
+from core.domain.lifecycles import BlastStatus
+from core.models import Audience, Blast, Contact
+from tests import factories
+
+BODY = "The rent meeting is on Monday at 6 in the big hall, see you there."
+# No country has the code 999: these numbers are nobody's, and there are enough of them.
+_FIRST = 99_900_000_000
+
+
+def address(number: int) -> str:
+    """Return the address of the `number`th recipient, from 1."""
+    return f"+{_FIRST + number}"
+
+
+def audience(session: Session, count: int) -> Audience:
+    """Make an audience of `count` contacts."""
+    template = factories.contact(session, phone=None, email="template@example.org")
+    made = factories.audience(session, name=f"{count} tenants")
+    _copy(session, "contacts", col(Contact.id) == template.id, count)
+    session.execute(
+        sa.text("INSERT INTO memberships (audience_id, contact_id, created_at) SELECT :made, id, now() FROM contacts"),
+        {"made": made.id},
+    )
+    return made
+
+
+def _copy(session: Session, name: str, which: sa.ColumnElement[bool], count: int) -> None:
+    """Copy a row `count` times, with what must differ; whatever columns the table has by now."""
+    table = SQLModel.metadata.tables[name]
+    numbers = sa.func.generate_series(_FIRST + 1, _FIRST + count).table_valued("number").render_derived()
+    told: dict[str, sa.ColumnElement[object]] = {column.name: column for column in table.columns}
+    phone = sa.literal("+").concat(sa.cast(numbers.c.number, sa.Text()))
+    told |= {"id": sa.func.gen_random_uuid(), "phone": phone, "email": sa.null()}
+    rows = sa.select(*told.values()).select_from(table.join(numbers, sa.true())).where(which)
+    session.execute(sa.insert(table).from_select(list(told), rows))
+
+
+def blast(session: Session, pool: Audience, *, body: str = BODY, status: BlastStatus = BlastStatus.APPROVED) -> UUID:
+    """Make a blast to all of an audience, approved and due."""
+    made: Blast = factories.blast(session, [pool], body=body, status=status, starts_at=utc_now() - timedelta(seconds=1))
+    return made.id
