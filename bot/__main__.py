@@ -50,8 +50,8 @@ def _make_admins(chosen: Settings) -> None:
             staffing.bootstrap(session, chosen.slack_admins, now=utc_now())
     except Rejected as refusal:
         raise Misconfigured(f"SLACK_ADMINS: {refusal.sentence}") from None
-    except sa.exc.DBAPIError as failure:
-        log.error("database.unready", why=type(failure.orig).__name__)
+    except (sa.exc.DBAPIError, OSError) as failure:
+        log.error("database.unready", why=type(failure).__name__)
         raise Misconfigured(
             "DATABASE_URL: the database can't be used. Check that it is running, and run `blast migrate`."
         ) from None

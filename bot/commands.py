@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from slack_bolt import Ack, App
 
-from bot import composer, when, words
+from bot import composer, imports, when, words
 from bot.people import Person
 from bot.words import Shorthand, Verb
 from core import db
@@ -43,6 +43,9 @@ def _blast(ack: Ack, command: Mapping[str, Any], staff: Staff, person: Person, g
         ack()
     elif not asked.name or asked.name == "compose":
         composer.open_with(Form(), command["trigger_id"], gateway)
+        ack()
+    elif asked.name == "import":
+        imports.open_modal(command["trigger_id"], gateway)
         ack()
     else:
         ack(response_type="ephemeral", **_answer(asked, staff))
@@ -102,7 +105,7 @@ def _audiences(rest: str) -> dict[str, Any]:
     with db.reading() as session:
         found = choices.offered(session, typed=rest)
     if not found:
-        return _line("There is no such audience. `blast import FILE --audience NAME` makes one.")
+        return _line("There is no such audience. `/blast import` makes one.")
     lines = [f"• *{blocks.escape(choice.name)}* ({choice.kind.value}): {choice.count:,} contacts" for choice in found]
     return {"text": f"{len(found)} audiences", "blocks": blocks.paragraphs(lines)}
 

@@ -40,7 +40,7 @@ def open_with(form: Form, trigger_id: str, gateway: Gateway) -> None:
     """Open the composer for somebody, filled in as far as `form` is."""
     with db.reading() as session:
         if not choices.count(session):
-            raise Invalid("There is no audience yet. Import one: `blast import FILE --audience NAME`.")
+            raise Invalid("There is no audience yet. Import one: `/blast import`.")
         view = _draw(session, form)
     gateway.open_view(trigger_id, view)
 

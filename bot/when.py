@@ -8,7 +8,8 @@ from core.errors import Invalid
 
 # Without one of these dateparser makes a time up: it reads "tonight at 8" as now and "1" as a day.
 _CLOCK = re.compile(
-    r"\b(?:[01]?\d|2[0-3])[:.h][0-5]\d\b|\b(?:1[0-2]|0?[1-9])\s*[ap]\.?m\b|\b(?:noon|midnight)\b", re.IGNORECASE
+    r"\b(?:[01]?\d|2[0-3])[:.h][0-5]\d(?:\s*[ap]\.?m)?\b|\b(?:1[0-2]|0?[1-9])\s*[ap]\.?m\b|\b(?:noon|midnight)\b",
+    re.IGNORECASE,
 )
 _NAMED = {"noon": "12:00", "midnight": "00:00"}
 _UNREAD = "I can't read the time “{}”. Write it like `tomorrow 18:00`, `Friday 6pm` or `2026-12-24 18:00`."

@@ -67,12 +67,13 @@ class Drain:
         self._ledger = ledger
         self._pace = pace
         self._speed = speed
-        self._claims: asyncio.Queue[tuple[Claimed, float] | None] = asyncio.Queue()
+        self._claims: asyncio.Queue[tuple[Claimed, float | None] | None] = asyncio.Queue()
         self._results: list[Result] = []
         self._held = self._posting = self._posted = 0
         self._rate = speed.segments_per_s / 2 if speed.segments_per_s else speed.in_flight * 4.0
         self._measured = (monotonic(), 0)
         self._free_at = 0.0
+        self._low = -1.0  # so few held that it is time to claim; a pace has its own time
         self._stirred = asyncio.Event()
         self._has_batch = asyncio.Event()
         self._is_stopping = self._is_dry = self._is_over = False
@@ -134,8 +135,9 @@ class Drain:
         if self._speed.segments_per_s:
             is_reserved = self._free_at - monotonic() > _AHEAD_S / 2
             return 0 if is_reserved else min(math.ceil(ahead), _MOST_CLAIMED)
+        self._low = ahead / 2
         idle = self._speed.in_flight - self._posting
-        if self._held > idle + ahead / 2:
+        if self._held > self._low + idle:
             return 0
         return min(max(math.ceil(ahead) + idle - self._held, 1), _MOST_CLAIMED)
 
@@ -157,27 +159,26 @@ class Drain:
         start = monotonic()
         self._held += len(claims)
         for claim, wait in zip(claims, waits, strict=True):
-            self._claims.put_nowait((claim, start + wait))
-        if self._speed.segments_per_s:
+            self._claims.put_nowait((claim, None if wait is None else start + wait))
+        if self._speed.segments_per_s and waits[-1] is not None:
             self._free_at = start + waits[-1] + claims[-1].segments / self._speed.segments_per_s
 
-    async def _waits(self, claims: Sequence[Claimed]) -> Sequence[float]:
+    async def _waits(self, claims: Sequence[Claimed]) -> Sequence[float | None]:
         if self._speed.segments_per_s is None:
-            return [0.0] * len(claims)
+            return [None] * len(claims)
         return await self._pace.reserve(self._sender, [claim.segments for claim in claims])
 
     async def _post_all(self) -> None:
-        while (item := await self._claims.get()) is not None:
+        while (item := self._claims.get_nowait() if self._claims.qsize() else await self._claims.get()) is not None:
             claim, due_at = item
-            wait = due_at - monotonic()
-            if wait > 0:
+            if due_at is not None and (wait := due_at - monotonic()) > 0:
                 await asyncio.sleep(wait)
             self._held -= 1
             self._posting += 1
             await self._post(claim)
             self._posting -= 1
             self._posted += 1
-            if self._is_dry or self._wanted():
+            if self._is_dry or self._held <= self._low:
                 self._stirred.set()
 
     async def _post(self, claim: Claimed) -> None:

@@ -49,10 +49,15 @@ def _received(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         return
     drawn = thread.render_text(facts, inbound, trusted_host=_media_host())
     broadcast = {"reply_broadcast": True} if is_news and not facts.claimed_by else {}
-    gateway.post(
-        conversation.thread_channel, drawn.text, blocks=drawn.blocks, thread_ts=conversation.thread_ts, **broadcast
-    )
-    _show(gateway, facts)
+    channel, ts = conversation.thread_channel, conversation.thread_ts
+    try:
+        _show(gateway, facts)
+    except SlackFailed as failure:
+        if not failure.is_about_gone_message:
+            raise
+        log.warning("thread.reopened", conversation_id=str(conversation.id), code=failure.code)
+        channel, ts = _open(gateway, facts)
+    gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts, **broadcast)
 
 
 def _changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:
@@ -66,7 +71,13 @@ def _changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         return
     if not facts.conversation.thread_ts:
         raise NotOpenYet
-    _show(gateway, facts)
+    try:
+        _show(gateway, facts)
+    except SlackFailed as failure:
+        if not failure.is_about_gone_message:
+            raise
+        log.info("thread.gone", conversation_id=payload["conversation_id"])  # their next text opens another
+        return
     if payload.get("note"):
         drawn = thread.render_step(payload["note"], by=by.slack_user_id if by else None)
         channel, ts = facts.conversation.thread_channel, facts.conversation.thread_ts
@@ -78,15 +89,19 @@ TELLERS: Mapping[str, Callable[[Gateway, Mapping[str, Any]], None]] = MappingPro
 )
 
 
-def _open(gateway: Gateway, facts: Facts) -> None:
+def _open(gateway: Gateway, facts: Facts) -> tuple[str, str]:
     drawn = thread.render(facts, trusted_host=_media_host())
     channel, ts = gateway.post(settings.current().slack_replies_channel, drawn.text, blocks=drawn.blocks)
     with db.transaction() as session:
         session.execute(
             sa.update(Conversation)
-            .where(col(Conversation.id) == facts.conversation.id, col(Conversation.thread_ts) == "")
+            .where(
+                col(Conversation.id) == facts.conversation.id,
+                col(Conversation.thread_ts) == facts.conversation.thread_ts,
+            )
             .values(thread_channel=channel, thread_ts=ts)
         )
+    return channel, ts
 
 
 def _show(gateway: Gateway, facts: Facts) -> None:

@@ -12,7 +12,7 @@ from core import db, settings
 from core.domain.hours import QuietHours
 from core.domain.lifecycles import BlastStatus
 from core.models import Blast, OutboxEvent, SeenRequest
-from core.usecases import brakes, canary, planning, scheduling, sending, settling, windows
+from core.usecases import brakes, canary, planning, receipts, scheduling, sending, settling, windows
 from workers import relay
 from workers.broker import SENDING, UPDATES, nudge
 
@@ -91,6 +91,20 @@ def keep_quiet_hours(now: datetime) -> None:
         log.info("deliveries.held_for_the_night", count=count)
 
 
+def match_receipts(now: datetime) -> None:
+    """Apply receipts that came before their message's id was known to us."""
+    with db.transaction() as session:
+        matched = receipts.apply_late(session, now=now)
+    if matched:
+        log.info("receipts.matched", count=matched)
+
+
+def sweep_cancelled(now: datetime) -> None:
+    """Cancel what came back from the provider after its blast was cancelled."""
+    with db.transaction() as session:
+        scheduling.sweep_cancelled(session, now=now)
+
+
 def settle_unknowns(now: datetime) -> None:
     """Nudge the workers to look up what may have left."""
     with db.reading() as session:
@@ -157,6 +171,8 @@ ENTRIES = (
     Entry("keep_quiet_hours", timedelta(seconds=10), keep_quiet_hours),
     Entry("try_canaries", timedelta(seconds=1), try_canaries),
     Entry("brake", timedelta(seconds=2), brake),
+    Entry("match_receipts", timedelta(minutes=1), match_receipts),
+    Entry("sweep_cancelled", timedelta(seconds=30), sweep_cancelled),
     Entry("settle_unknowns", timedelta(seconds=10), settle_unknowns),
     Entry("prune", timedelta(hours=1), prune),
 )

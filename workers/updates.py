@@ -24,7 +24,7 @@ from core.slack.views import card, home, outcome
 from core.slack.views.card import Card
 from core.usecases import cards, staffing
 from core.usecases.cards import Facts
-from workers import threads
+from workers import imports, threads
 from workers.broker import UPDATES
 
 log = structlog.get_logger()
@@ -88,13 +88,7 @@ def _submitted(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         text = f"{blocks.person(facts.author)} has sent a changed version to review (revision {facts.blast.revision})."
         gateway.post(facts.blast.card_channel, text, thread_ts=facts.blast.card_ts, reply_broadcast=True)
         return
-    channel, ts = gateway.post(settings.current().slack_approvals_channel, drawn.text, blocks=drawn.blocks)
-    with db.transaction() as session:
-        session.execute(
-            sa.update(Blast)
-            .where(col(Blast.id) == blast_id)
-            .values(card_channel=channel, card_ts=ts, card_digest=_digest(drawn))
-        )
+    _post(gateway, blast_id, drawn)
 
 
 def _changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:
@@ -160,6 +154,7 @@ TELLERS: Mapping[str, Teller] = {
     "home.opened": _home_opened,
     "staff.told": _told,
     **threads.TELLERS,
+    **imports.TELLERS,
 }
 
 
@@ -168,10 +163,27 @@ def _show(gateway: Gateway, blast_id: UUID, *, is_forced: bool) -> Facts:
     facts, drawn = _drawn(blast_id)
     blast, digest = facts.blast, _digest(drawn)
     if blast.card_ts and (is_forced or digest != blast.card_digest):
-        gateway.update(blast.card_channel, blast.card_ts, drawn.text, blocks=drawn.blocks)
+        try:
+            gateway.update(blast.card_channel, blast.card_ts, drawn.text, blocks=drawn.blocks)
+        except SlackFailed as failure:
+            if not failure.is_about_gone_message:
+                raise
+            log.warning("card.reposted", blast_id=str(blast_id), code=failure.code)
+            _post(gateway, blast_id, drawn)
+            return _drawn(blast_id)[0]
         with db.transaction() as session:
             session.execute(sa.update(Blast).where(col(Blast.id) == blast_id).values(card_digest=digest))
     return facts
+
+
+def _post(gateway: Gateway, blast_id: UUID, drawn: Card) -> None:
+    channel, ts = gateway.post(settings.current().slack_approvals_channel, drawn.text, blocks=drawn.blocks)
+    with db.transaction() as session:
+        session.execute(
+            sa.update(Blast)
+            .where(col(Blast.id) == blast_id)
+            .values(card_channel=channel, card_ts=ts, card_digest=_digest(drawn))
+        )
 
 
 def _drawn(blast_id: UUID) -> tuple[Facts, Card]:

@@ -1,15 +1,14 @@
 """The port through which messages leave: what is asked of a channel and what it may answer."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 # Ten hours: what Twilio keeps by itself, and the most that may be asked of it.
 LONGEST_VALIDITY_S = 36_000
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message about to leave, claimed for this attempt.
 
     `validity_s` bounds how long the provider may keep it in its own queue, in seconds.
@@ -24,8 +23,7 @@ class Outgoing:
     validity_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The provider has taken it under `sid`; what became of it is told later by receipts."""
 
     sid: str

@@ -62,16 +62,20 @@ OVER = frozenset({_B.FINISHED, _B.CANCELLED, _B.EXPIRED})
 
 DELIVERY_MOVES: MappingProxyType[DeliveryStatus, frozenset[DeliveryStatus]] = MappingProxyType(
     {
-        _D.PENDING: frozenset({_D.CLAIMED, _D.SKIPPED, _D.CANCELLED, _D.EXPIRED}),
+        # One that waits to be tried again may turn out to have left the first time.
+        _D.PENDING: frozenset(
+            {_D.CLAIMED, _D.SKIPPED, _D.CANCELLED, _D.EXPIRED}
+            | {_D.ACCEPTED, _D.SENT, _D.DELIVERED, _D.UNDELIVERED, _D.FAILED}
+        ),
         _D.CLAIMED: frozenset(
             {_D.PENDING, _D.ACCEPTED, _D.SENT, _D.DELIVERED, _D.UNDELIVERED, _D.FAILED, _D.REFUSED, _D.UNKNOWN}
         ),
         _D.UNKNOWN: frozenset({_D.PENDING, _D.ACCEPTED, _D.SENT, _D.DELIVERED, _D.UNDELIVERED, _D.FAILED, _D.REFUSED}),
         _D.ACCEPTED: frozenset({_D.SENT, _D.DELIVERED, _D.UNDELIVERED, _D.FAILED, _D.CANCELLED}),
         _D.SENT: frozenset({_D.DELIVERED, _D.UNDELIVERED, _D.FAILED}),
-        # A carrier may deliver after it has reported a temporary failure.
+        # A carrier may deliver after it has reported a temporary failure. Of two failures the later one here stands.
         _D.UNDELIVERED: frozenset({_D.DELIVERED}),
-        _D.FAILED: frozenset({_D.DELIVERED}),
+        _D.FAILED: frozenset({_D.UNDELIVERED, _D.DELIVERED}),
         _D.DELIVERED: frozenset(),
         _D.REFUSED: frozenset(),
         _D.SKIPPED: frozenset(),

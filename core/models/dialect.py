@@ -1,7 +1,7 @@
 """Where PostgreSQL and SQLite differ: everything else is the same SQL on both."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,3 +58,27 @@ def recordset(
         sa.type_coerce(sa.func.json_extract(each.c.value, f"$.{key}"), kind).label(key) for key, kind in columns.items()
     ]
     return sa.select(*picked).select_from(each).subquery(name)
+
+
+def unnested(name: str, columns: Mapping[str, sa.types.TypeEngine[Any]]) -> sa.FromClause:
+    """Return rows to join with in a statement that is made once; each column is bound as one `array` (PostgreSQL only).
+
+    It costs both sides less than half of what `recordset` does.
+    """
+    arrays = [
+        sa.cast(sa.bindparam(f"{name}_{key}", type_=sa.Text()), postgresql.ARRAY(kind)) for key, kind in columns.items()
+    ]
+    typed = [sa.column(key, kind) for key, kind in columns.items()]
+    return sa.func.unnest(*arrays).table_valued(*typed, name=name).render_derived()
+
+
+def array(values: Iterable[int | str]) -> str:
+    """Write an array as PostgreSQL reads it."""
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: int | str) -> str:
+    if isinstance(value, int) or (value.isalnum() and value.isascii() and value.lower() != "null"):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,14 +1,13 @@
-"""Files that people gave us in Slack, fetched from where only the app may: the token goes to Slack's host and nowhere else."""
+"""Files that people gave us in Slack, fetched from where only the app may; the token goes to Slack's host alone."""
 
 from http.client import HTTPException
 from typing import IO, Any
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from core.errors import Invalid
 from core.slack.gateway import SlackFailed
 
-LARGEST = 10 * 1024 * 1024  # bytes; Slack's own limit for a file in a modal
 _TIMEOUT_S = 30
 _CHUNK = 1 << 16
 
@@ -20,8 +19,8 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-def download(url: str, *, token: str, api_url: str) -> bytes:
-    """Return the bytes at a file's `url_private`.
+def download(url: str, *, token: str, api_url: str, most: int) -> bytes:
+    """Return the bytes at a file's `url_private`, `most` of them at most.
 
     Raises:
         Invalid: it isn't Slack's, is too large, or can't be had; the sentence is for whoever gave the file.
@@ -31,11 +30,11 @@ def download(url: str, *, token: str, api_url: str) -> bytes:
         raise Invalid("This file isn't kept by Slack, so I don't fetch it. Upload the file itself.")
     request = Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310  # its host was just checked
     try:
-        with _opener().open(request, timeout=_TIMEOUT_S) as answer:
+        with build_opener(_NoRedirect).open(request, timeout=_TIMEOUT_S) as answer:
             # Slack answers a bad token with its sign-in page, as if all were well.
             if answer.headers.get_content_type() == "text/html":
                 raise Invalid("Slack didn't let me read the file. Ask an operator whether the app has files:read.")
-            return _capped(answer)
+            return _capped(answer, most)
     except (OSError, HTTPException) as failure:
         code = getattr(failure, "code", None)
         if code in (301, 302, 303, 307, 308, 401, 403, 404):
@@ -51,14 +50,10 @@ def _is_of(url: str, api_url: str) -> bool:
     return bool(own) and is_below and file.scheme == api.scheme and file.port == api.port
 
 
-def _opener() -> OpenerDirector:
-    return build_opener(_NoRedirect)
-
-
-def _capped(answer: IO[bytes]) -> bytes:
+def _capped(answer: IO[bytes], most: int) -> bytes:
     content = bytearray()
     while chunk := answer.read(_CHUNK):
         content += chunk
-        if len(content) > LARGEST:
-            raise Invalid("The file is larger than 10 MB. Split it, or have an operator import it: `blast import`.")
+        if len(content) > most:
+            raise Invalid(f"The file is larger than {most // 1024 // 1024} MB. Split it.")
     return bytes(content)

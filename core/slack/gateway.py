@@ -33,6 +33,10 @@ _LASTING = frozenset(
 )
 
 
+# Somebody deleted it, or the workspace keeps messages for a while only.
+_GONE = frozenset({"message_not_found", "thread_not_found"})
+
+
 class SlackFailed(Exception):
     """Slack didn't do as asked. `code`: its word for it; `retry_after_s`: how long it wants to be left alone."""
 
@@ -40,6 +44,11 @@ class SlackFailed(Exception):
         super().__init__(f"{method}: {code}")
         self.code = code
         self.retry_after_s = retry_after_s
+
+    @property
+    def is_about_gone_message(self) -> bool:
+        """Whether the message that was to be changed or answered isn't there any more."""
+        return self.code in _GONE
 
     @property
     def is_lasting(self) -> bool:

@@ -18,6 +18,7 @@ from core.usecases.matching import Known, Pool
 
 _BATCH = 5000
 
+Refused = list[tuple[Row, str]]
 Refuse = Callable[[Row, str], None]
 Step = Callable[[], AbstractContextManager[Session]]
 
@@ -65,29 +66,28 @@ def run(sheet: Sheet, target: Target, *, step: Step, refuse: Refuse, now: dateti
     with step() as session:
         audiences.refuse_mixing(session, target.audience, target.kind)
     tally, seen = Tally(), set[int]()
-
-    def reject(row: Row, sentence: str) -> None:
-        tally.rejected += 1
-        refuse(row, sentence)
-
     rows = sheet.rows()
     while batch := list(islice(rows, _BATCH)):
-        tally.rows += len(batch)
-        entries = list(_readable(batch, sheet, target.region, reject))
+        refused: Refused = []
+        entries = list(_readable(batch, sheet, target.region, refused))
         if entries:
             with step() as session:
-                _merge(session, entries, target, tally, seen, reject, now=now)
+                _merge(session, entries, target, tally, seen, refused, now=now)
+        for row, sentence in sorted(refused):
+            refuse(row, sentence)
+        tally.rows += len(batch)
+        tally.rejected += len(refused)
     with step() as session:
         _conclude(session, target, tally, now=now)
     return tally
 
 
-def _readable(batch: Sequence[Row], sheet: Sheet, region: str, reject: Refuse) -> Iterator[Entry]:
+def _readable(batch: Sequence[Row], sheet: Sheet, region: str, refused: Refused) -> Iterator[Entry]:
     for row in batch:
         try:
             yield sheets.read(row, sheet.columns, region=region)
         except Invalid as refusal:
-            reject(row, refusal.sentence)
+            refused.append((row, refusal.sentence))
 
 
 def _merge(
@@ -96,7 +96,7 @@ def _merge(
     target: Target,
     tally: Tally,
     seen: set[int],
-    reject: Refuse,
+    refused: Refused,
     *,
     now: datetime,
 ) -> None:
@@ -109,7 +109,7 @@ def _merge(
         try:
             contact = pool.merge(entry)
         except Invalid as refusal:
-            reject(entry.row, refusal.sentence)
+            refused.append((entry.row, refusal.sentence))
             continue
         touched[contact.id] = contact
         key = hash(contact.id)  # ids themselves, by the hundred thousand, take several times the room

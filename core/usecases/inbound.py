@@ -88,9 +88,9 @@ def _show(session: Session, inbound: Inbound, reading: Reading, *, now: datetime
 def _do(session: Session, inbound: Inbound, reading: Reading, *, now: datetime) -> bool:
     """Do what a keyword certainly asks for; returns whether the member is owed an answer."""
     if reading.kind == "opt_out":
-        suppression.opt_out(session, inbound.address, source="inbound", inbound_id=inbound.id, now=now)
+        is_new = suppression.opt_out(session, inbound.address, source="inbound", inbound_id=inbound.id, now=now)
         conversations.tell(session, inbound, "They asked for no more texts, and are opted out.", now=now)
-        return True
+        return is_new
     if reading.kind == "opt_in":
         return _lift(session, inbound, now=now)
     return True

@@ -39,6 +39,11 @@ def begin(session: Session, key: str, *, now: datetime) -> Seen:
     return Seen.RUNNING if done_at is None else Seen.DONE
 
 
+def prolong(session: Session, key: str, *, now: datetime) -> None:
+    """Note that a request that takes long is still being answered."""
+    session.execute(sa.update(SeenRequest).where(col(SeenRequest.key) == key).values(at=now))
+
+
 def finish(session: Session, key: str, *, now: datetime) -> None:
     """Note that a request was answered for good."""
     session.execute(sa.update(SeenRequest).where(col(SeenRequest.key) == key).values(done_at=now))

@@ -8,11 +8,13 @@ from sqlmodel import Session, col
 
 from core import outbox
 from core.domain.events import BlastFinished
-from core.domain.lifecycles import IN_FLIGHT, WAITING, BlastStatus, move
+from core.domain.lifecycles import IN_FLIGHT, WAITING, BlastStatus, DeliveryStatus, move
 from core.models import Blast, Delivery
 
 # After this long without a last word from the provider, a blast counts as done; later receipts still change its counts.
 _PATIENCE = timedelta(minutes=10)
+# Longer than the longest wait before another try.
+_LATE_AT_MOST = timedelta(days=2)
 
 
 def starts_at(blast: Blast, *, now: datetime, undo_seconds: int) -> datetime:
@@ -38,6 +40,19 @@ def finish(session: Session, *, now: datetime) -> list[UUID]:
     for blast_id in finished:
         outbox.record(session, BlastFinished(blast_id), now=now)
     return list(finished)
+
+
+def sweep_cancelled(session: Session, *, now: datetime) -> None:
+    """Cancel what waits although its blast was cancelled: it was being tried, or was given back, at that moment."""
+    of_cancelled = sa.select(col(Blast.id)).where(
+        col(Blast.status) == BlastStatus.CANCELLED, col(Blast.finished_at) > now - _LATE_AT_MOST
+    )
+    session.execute(
+        sa.update(Delivery)
+        .where(col(Delivery.blast_id).in_(of_cancelled), col(Delivery.status) == DeliveryStatus.PENDING)
+        .values(status=DeliveryStatus.CANCELLED, ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _is_over(now: datetime) -> list[sa.ColumnElement[bool]]:

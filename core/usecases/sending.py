@@ -26,7 +26,9 @@ _HOUR = timedelta(hours=1)
 _LOOK_AGAIN = timedelta(minutes=5)
 # Spelled out, so that a plan made for any parameters may use the index of what is pending.
 _IS_PENDING = col(Delivery.status) == sa.literal_column(f"'{DeliveryStatus.PENDING.value}'")
+_RUNNING = sa.select(col(Blast.id)).where(col(Blast.status) == BlastStatus.SENDING).order_by(col(Blast.started_at))
 _TABLE = SQLModel.metadata.tables[Delivery.__tablename__]
+_KINDS = {kind.value: kind for kind in DeliveryKind}
 _OTHER = sa.alias(_TABLE, "other")
 
 
@@ -110,10 +112,7 @@ def _due(sender: Bound[str], lane: Bound[UUID] | None, now: Bound[datetime]) -> 
 
 def lanes(session: Session) -> list[UUID | None]:
     """Return what shares a sender: first everything urgent (None), then each running blast."""
-    running = session.scalars(
-        sa.select(col(Blast.id)).where(col(Blast.status) == BlastStatus.SENDING).order_by(col(Blast.started_at))
-    )
-    return [None, *running]
+    return [None, *session.scalars(_RUNNING)]
 
 
 def claim(
@@ -228,7 +227,7 @@ def _with_bodies(session: Session, lane: UUID | None, rows: Sequence[sa.Row[Any]
             .execution_options(synchronize_session=False)
         )
     return [
-        Claimed(row.id, row.attempt, DeliveryKind(row.kind), row.address, text.body, text.segments, lane, row.closes_at)
+        Claimed(row.id, row.attempt, _KINDS[row.kind], row.address, text.body, text.segments, lane, row.closes_at)
         for row, text in zip(rows, texts, strict=True)
         if not isinstance(text, SkipReason)
     ]

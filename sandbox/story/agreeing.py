@@ -36,7 +36,7 @@ def agree(story: Story) -> None:
     teller, stand_ins = story.teller, story.stand_ins
     teller.chapter("Somebody else has to agree")
     card = story.card_in("Waiting for approval", seconds=15)
-    story.blast_id = _blast_id(card)
+    story.blast_id = blast_id_of(card)
     teller.window("#blast-approvals", reading.text_of(card))
     for who, user in (("Organizer", ORGANIZER), ("Guest", GUEST)):
         seen = len(stand_ins.whispers(user))
@@ -90,6 +90,7 @@ def _below_inputs(view: Json) -> str:
     return reading.text_of({"blocks": [block for block in view["blocks"] if block["type"] != "input"]})
 
 
-def _blast_id(card: Json) -> str:
+def blast_id_of(card: Json) -> str:
+    """Return the id of the blast that a card is about."""
     values = (element["value"] for element in card["blocks"][-1]["elements"])
     return str(next(values)).partition(":")[0]

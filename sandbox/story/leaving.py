@@ -45,7 +45,9 @@ class Beat:
 def send(story: Story) -> None:
     """Follow the blast from its start until the card says that it is finished, and let people act meanwhile."""
     story.teller.chapter("It leaves")
-    story.stand_ins.behave(callback_latency_ms=CALLBACK_LATENCY_MS, shuffle=True, duplicate=DUPLICATES, callback_concurrency=150)
+    story.stand_ins.behave(
+        callback_latency_ms=CALLBACK_LATENCY_MS, shuffle=True, duplicate=DUPLICATES, callback_concurrency=150
+    )
     story.teller.say("From now on Twilio's callbacks come out of order, and every seventh twice.")
     story.card_in("Sending", seconds=20)
     story.teller.say("The undo window is over.")

@@ -23,7 +23,7 @@ from core.models import (
     SuppressionCause,
 )
 from core.slack import blocks
-from core.slack.views import card, composer, home, outcome, story, thread
+from core.slack.views import card, composer, home, imports, meter, outcome, story, thread
 from core.usecases.cards import Facts
 from core.usecases.choices import Choice
 from core.usecases.previewing import Preview, Sample
@@ -76,12 +76,17 @@ def _modals() -> Iterator[Drawn]:
         ("card.ask_for_phone", card.ask_for_phone(card.value(_blast(BlastStatus.IN_REVIEW)))),
         ("thread.ask_for_reply", thread.ask_for_reply(_conversation(), longest=480)),
         ("thread.ask_for_note", thread.ask_for_note(_conversation())),
+        ("imports.render", imports.render()),
+        ("imports.accepted", imports.accepted(imports.Upload("F1", long(75), AudienceKind.EVENT))),
         ("refusals.notice", refusals.notice(long(2000))),
         *(("composer.render", view) for view in _composers()),
     ):
         yield Drawn(name, "modal", view["blocks"], view)
-    for block in _composers():
-        yield Drawn("meter.render", "modal", [each for each in block["blocks"] if "meter." in each.get("block_id", "")])
+    yield Drawn("meter.render", "modal", meter.render(long(1600), _preview(), {}))
+    choices = [Choice(uuid4(), long(75), AudienceKind.EVENT, 7) for _ in range(100)]
+    offering = composer.render(composer.Form(), choices, preview=None, faults={}, now=NOON)
+    assert offering["blocks"][1]["element"]["options"] == composer.options(choices * 2)
+    yield Drawn("composer.options", "modal", offering["blocks"], offering)
 
 
 def _composers() -> Iterator[dict[str, Any]]:
@@ -101,11 +106,8 @@ def _composers() -> Iterator[dict[str, Any]]:
 
 def _threads() -> Iterator[Drawn]:
     inbound = Inbound(id=1, provider_sid="SM1", address=phone(1), sender=phone(0), body=long(1600), received_at=NOON)
-    for facts in (
-        _conversation(),
-        _conversation(is_suspected=True),
-        replace(_conversation(), name="", blast_name=None),
-    ):
+    plain = replace(_conversation(), name="", blast_name=None)
+    for facts in (_conversation(), _conversation(is_suspected=True), plain):
         for status in ("open", "closed"):
             facts.conversation.status = type(facts.conversation.status)(status)
             yield Drawn("thread.render", "message", thread.render(facts, trusted_host="example.org").blocks)
@@ -116,7 +118,7 @@ def _threads() -> Iterator[Drawn]:
 
 
 def _blast(status: BlastStatus, **values: Any) -> Blast:
-    given = {
+    given: dict[str, Any] = {
         "name": long(150),
         "body": long(1600),
         "status": status,

@@ -16,6 +16,7 @@ from core.slack import views
 from core.slack.gateway import Gateway, web_client
 from core.slack.views.card import Card
 from sandbox.slack import block_kit, view_kit
+from tests import databases
 from tests.bot import gallery
 from tests.bot.gallery import Drawn
 from tests.bot.stage import APPROVALS, ORGANIZER, Stage
@@ -60,6 +61,7 @@ def test_everything_is_within_slacks_limits(drawn: list[Drawn]) -> None:
     assert wrong == {}
 
 
+@databases.on_sqlite
 def test_slack_takes_every_message(stage: Stage, drawn: list[Drawn]) -> None:
     gateway = Gateway(web_client("xoxb-sandbox", f"{stage.slack_url}/slack/api/"))
     messages = [each for each in drawn if each.surface == "message" and each.blocks]
@@ -83,8 +85,9 @@ def test_a_text_is_shown_whole(drawn: list[Drawn]) -> None:
         assert body in quoted
 
 
+@databases.on_sqlite
 def test_every_button_and_input_is_heard(bolt: App, drawn: list[Drawn]) -> None:
-    unheard = set()
+    unheard: set[tuple[str, ...]] = set()
     for each in drawn:
         for element in _elements(each.blocks):
             request = _action(element, each)
@@ -97,17 +100,18 @@ def test_every_button_and_input_is_heard(bolt: App, drawn: list[Drawn]) -> None:
     assert unheard == set()
 
 
+@databases.on_sqlite
 def test_what_there_is_no_button_for_is_not_heard(bolt: App) -> None:
     nobodys = {"action_id": "blast.explode", "type": "button"}
     assert not _is_heard(bolt, _action(nobodys, Drawn("", "message", [])))
 
 
 def _elements(blocks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Give what tells us when it is used: buttons, menus, and inputs that dispatch; other inputs come when submitted."""
+    """Give what tells us when it is used; inputs that don't dispatch come with the submission."""
     for block in blocks:
         if block["type"] == "input" and not block.get("dispatch_action"):
             continue
-        yield from (element for element in block_kit.elements_of(block) if "action_id" in element)  # type: ignore[misc]  # as Slack defines them
+        yield from (element for element in block_kit.elements_of(block) if "action_id" in element)
 
 
 def _markup(blocks: object) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from sandbox.story import preparing
 from sandbox.story.command import CommandLine
 from sandbox.story.people import gather
 from sandbox.story.story import Story
@@ -26,7 +27,15 @@ def house(tmp_path: Path, database_url: str) -> Iterator[House]:
 
 
 @pytest.fixture
-def story(house: House, tmp_path: Path) -> Story:
-    """Hands in that house, and sixty people to text."""
+def story(house: House) -> Story:
+    """Hands in that house, sixty people to text, and staff."""
+    return prepared(house)
+
+
+def prepared(house: House) -> Story:
+    """Import sixty people and name the staff; return hands in the house, whose story nobody is told."""
     quiet = Teller(Console(file=io.StringIO()))
-    return Story(house.stand_ins, quiet, tmp_path, gather(ROWS), CommandLine(house.env))
+    story = Story(house.stand_ins, quiet, house.folder, gather(ROWS), CommandLine(house.env))
+    preparing.import_list(story)
+    preparing.name_staff(story)
+    return story

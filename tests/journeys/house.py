@@ -57,6 +57,13 @@ class House:
         children.kill(process)
         children.sweep(process)
 
+    def restart(self, *names: str) -> None:
+        """Stop processes, if they run, and start them with the settings as they are now."""
+        for name in names:
+            if name in self._running:
+                children.stop(self._running.pop(name))
+            self.start(name)
+
     def blast(self, *words: str | Path) -> str:
         """Run the command line; return what it printed."""
         command = ["blast", *map(str, words)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -184,6 +185,11 @@ def answers(door: Door) -> bool:
         return False
 
 
+def has_in_hand(door: Door, count: int) -> bool:
+    received = re.search(r"blast_receipts_received_total (\d+)", door.request("GET", "/metrics").text)
+    return received is not None and int(received[1]) >= count
+
+
 @databases.on_sqlite
 def test_told_to_stop_in_a_flood_it_loses_nothing_that_it_answered(
     process: subprocess.Popen[str], environment: dict[str, str], database_url: str
@@ -211,9 +217,9 @@ def test_told_to_stop_in_a_flood_it_loses_nothing_that_it_answered(
             other.execute("BEGIN IMMEDIATE")
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100)) as client:
                 waiting = [asyncio.create_task(post(client, number)) for number in range(len(posts))]
-                await asyncio.sleep(0.3)  # for the connections; how many of them are taken doesn't matter
+                await asyncio.to_thread(wait_until, lambda: has_in_hand(door, 50))
                 process.send_signal(signal.SIGTERM)
-                await asyncio.sleep(0.5)
+                await asyncio.to_thread(wait_until, lambda: not answers(door))
                 other.execute("ROLLBACK")
                 await asyncio.gather(*waiting)
 

@@ -54,6 +54,15 @@ def test_the_next_texts_follow_in_the_thread(channel: Replies) -> None:
     assert buttons(second) == [thread.TEXT_BACK]
 
 
+def test_a_text_opens_another_thread_when_the_first_is_gone_from_slack(channel: Replies) -> None:
+    channel.text("Who is this?")
+    channel.stage.client.chat_delete(channel="C0REPLIES", ts=channel.messages()[0]["ts"])
+    channel.text("Hello?")
+    root, second = channel.messages()
+    assert "Hello?" in shown(second)
+    assert (second["thread_ts"], channel.conversation().thread_ts) == (root["ts"], root["ts"])
+
+
 def test_texts_told_in_the_wrong_order_still_make_one_thread(channel: Replies) -> None:
     channel.receive("one")
     channel.receive("two")

@@ -119,6 +119,8 @@ def _step(part: str, gap: int, classes: Mapping[str, Sequence[str]], spell: Spel
     names = set(part.rstrip("?").split("|"))
     written = [word for name in names - {_END} for word in (classes[name[1:]] if name.startswith("$") else [name])]
     options = {tuple(spell(each.replace("_", " "))) for each in written}
+    if () in options or not names:
+        raise ValueError(f"“{part}” has a word without letters: it would match anything")
     return Step(
         words=frozenset(option[0] for option in options if len(option) == 1),
         longer=tuple(sorted(option for option in options if len(option) > 1)),

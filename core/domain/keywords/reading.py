@@ -14,6 +14,7 @@ Certainty = Literal["certain", "likely", "none"]
 
 _KINDS: Final[tuple[Asked, ...]] = ("opt_out", "opt_in", "help")
 _TABLES: Final = tables.load()
+_KEYWORD_AT_MOST: Final = 6  # words, or signs in Chinese, of the keywords that take a topic
 _FILLERS_AT_MOST: Final = 6  # dropped one by one on each side of a keyword that itself begins or ends with a filler
 # Source: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out and Twilio's article on its STOP filtering.
 _PROVIDER: Final[dict[str, Asked]] = {
@@ -52,7 +53,7 @@ def read(text: str, *, topics: Collection[str] = ()) -> Reading:
     if provided:
         word = text.strip().lower()
         return Reading(provided, "likely" if word == "yes" else "certain", word)
-    words = _TABLES.spelling.correct(tokens(text))
+    words = _words(text)
     return (
         _accented(text)
         or _whole(words, asking="?" in text or "？" in text)
@@ -82,17 +83,33 @@ def _whole(words: Sequence[str], *, asking: bool) -> Reading | None:
 
 
 def _with_topic(words: Sequence[str], topics: Collection[str]) -> Reading | None:
-    """Read `STOP EVENTS` and `please stop the event texts`: a strong keyword, a topic, and words that only frame it."""
-    named = {tables.as_key(tokens(name)): name for name in topics}
-    left = [word for word in words if word not in _TABLES.polite and word not in _TABLES.topic_frame and word != BREAK]
-    found = _keyword(left[0]) if left else None
-    if found and found[0] == "help":
-        left = list(words)  # `info about the rally?` is a question for a person
-    rest = " ".join(left[1:])
-    topic = named.get(rest) or _TABLES.topics.get(rest)
-    if not found or not topic or found[1] == "likely" or (found[1] == "plain" and words[0] != left[0]):
-        return None
-    return Reading(found[0], "certain", tables.as_key(words), topic)
+    """Read `STOP EVENTS` and `please stop the event texts`: a keyword, a topic, and words that only frame it.
+
+    `stop texting me about events` isn't one of these: where a member may mean everything, it is everything.
+    """
+    named = {" ".join(_unframed(_words(name))): name for name in topics}
+    left = _unframed(words)
+    for size in range(1, min(len(left), _KEYWORD_AT_MOST + 1)):
+        found, rest = _keyword(tables.as_key(left[:size])), " ".join(left[size:])
+        topic = named.get(rest) or _TABLES.topics.get(rest)
+        if found and topic and _takes_topic(found, bare=len(left) == len(words)):
+            return Reading(found[0], "certain", tables.as_key(words), topic)
+    return None
+
+
+def _words(text: str) -> Sequence[str]:
+    return _TABLES.spelling.correct(tokens(text))
+
+
+def _unframed(words: Sequence[str]) -> Sequence[str]:
+    frame = _TABLES.polite | _TABLES.topic_frame | {BREAK}
+    return [word for word in words if word not in frame]
+
+
+def _takes_topic(found: tuple[Asked, str], *, bare: bool) -> bool:
+    """`Info about the rally?` and `cancel meetings` are for a person, `STOP EVENTS` and a bare `START EVENTS` not."""
+    kind, strength = found
+    return strength == "strong" or (kind == "opt_in" and strength == "plain" and bare)
 
 
 def _among_courtesies(words: Sequence[str]) -> Reading | None:
@@ -106,11 +123,9 @@ def _among_courtesies(words: Sequence[str]) -> Reading | None:
 
 
 def _core(words: Sequence[str], fillers: Collection[str], strength: str) -> Asked | None:
-    """Find the keyword that is left when fillers go: first only from both ends (`no mas por favor`), then all."""
+    """Find the keyword that is left when fillers go: all of them, or some from both ends (`no mas por favor`)."""
     said = [word for word in words if word != BREAK]
-    fits = [at for at, word in enumerate(said) if word not in fillers]
-    tight = said[fits[0] : fits[-1] + 1] if fits else said
-    for left in (tight, [word for word in said if word not in fillers], *_shorter(said, fillers)):
+    for left in ([word for word in said if word not in fillers], *_shorter(said, fillers)):
         found = _keyword(tables.as_key(left))
         if found and found[1] == strength:
             return found[0]

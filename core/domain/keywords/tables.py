@@ -53,26 +53,26 @@ class Tables:
 
 def load() -> Tables:
     """Read all languages."""
-    languages = _languages()
-    spelling = _spelling(languages)
-    words, accented = _words(languages, spelling)
-    tongues = {language["language"]: _tongue(language, spelling) for language in languages}
+    known = languages()
+    spelling = _spelling(known)
+    words, accented = _words(known, spelling)
+    tongues = {language["language"]: _tongue(language, spelling) for language in known}
     return Tables(
         words=words,
         accented=accented,
-        polite=_fillers(languages, "polite"),
-        closers=_fillers(languages, "polite", "closers"),
-        noise=_fillers(languages, "polite", "noise", "laughter"),
-        laughter=_fillers(languages, "laughter"),
-        topics=_topics(languages, spelling),
-        topic_frame=_fillers(languages, "topic_frame"),
+        polite=_fillers(known, "polite"),
+        closers=_fillers(known, "polite", "closers"),
+        noise=_fillers(known, "polite", "noise", "laughter"),
+        laughter=_fillers(known, "laughter"),
+        topics=_topics(known, spelling),
+        topic_frame=_fillers(known, "topic_frame"),
         tongues=tuple(tongues.values()),
         lingua_franca=tongues["English"],
         spelling=spelling,
     )
 
 
-def _languages() -> list[Language]:
+def languages() -> list[Language]:
     """Read the files; those that name the same language are parts of one."""
     parts: dict[str, dict[str, Any]] = defaultdict(dict)
     for path in sorted(_FOLDER.glob("*.json")):
@@ -88,12 +88,12 @@ def as_key(words: Sequence[str]) -> str:
 
 
 def _words(
-    languages: Iterable[Language], spelling: Spelling
+    known: Iterable[Language], spelling: Spelling
 ) -> tuple[dict[tuple[str, str], frozenset[str]], dict[str, frozenset[str]]]:
     """Sort whole-message keywords by kind and strength; `hủy!` counts only with its accents."""
     plain: dict[tuple[str, str], set[str]] = defaultdict(set)
     accented: dict[str, set[str]] = defaultdict(set)
-    for language in languages:
+    for language in known:
         for kind, strengths in language["words"].items():
             for strength, written in strengths.items():
                 accented[kind] |= {plain_words(word) for word in written if word.endswith("!")}
@@ -105,15 +105,15 @@ def _words(
     )
 
 
-def _fillers(languages: Iterable[Language], *names: str) -> frozenset[str]:
-    written = (word for language in languages for name in names for word in language.get(name, ()))
+def _fillers(known: Iterable[Language], *names: str) -> frozenset[str]:
+    written = (word for language in known for name in names for word in language.get(name, ()))
     return frozenset(token for word in written for token in tokens(word))
 
 
-def _topics(languages: Iterable[Language], spelling: Spelling) -> dict[str, str]:
+def _topics(known: Iterable[Language], spelling: Spelling) -> dict[str, str]:
     return {
         as_key(spelling.correct(tokens(word))): topic
-        for language in languages
+        for language in known
         for topic, words in language.get("topics", {}).items()
         for word in words
     }
@@ -140,8 +140,8 @@ def _phrases(language: Language, purpose: str, spelling: Spelling) -> Phrases:
     )
 
 
-def _spelling(languages: Sequence[Language]) -> Spelling:
-    rules = [language.get("spelling", {}) for language in languages]
+def _spelling(known: Sequence[Language]) -> Spelling:
+    rules = [language.get("spelling", {}) for language in known]
     return Spelling(
         variants={slip: meant for rule in rules for meant, slips in rule.get("variants", {}).items() for slip in slips},
         pairs={pair: word for rule in rules for pair, word in rule.get("pairs", {}).items()},

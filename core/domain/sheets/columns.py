@@ -103,6 +103,11 @@ def understand(header: Sequence[str]) -> Columns:
     return Columns(tuple(header), positions, _distinct(sorted(attributes)))
 
 
+def known_names(header: Sequence[str]) -> int:
+    """Count the names that are known as they stand: a header taken apart wrongly has few of them."""
+    return sum("".join(_plain(name)) in _RANKS for name in header)
+
+
 def require_reasonable(columns: Columns) -> None:
     """Refuse a table with more columns than a list of people has.
 

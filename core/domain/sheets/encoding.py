@@ -5,6 +5,8 @@ from typing import BinaryIO
 
 from core.errors import Invalid
 
+EMPTY = "This file is empty. Export it again, with a row of column names and a row for each person."
+
 _CHUNK = 1 << 18
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -43,7 +45,7 @@ def detect(stream: BinaryIO) -> str:
 
 def _refuse_what_is_no_text(head: bytes) -> None:
     if not head.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
-        raise Invalid("This file is empty. Export it again, with a row of column names and a row for each person.")
+        raise Invalid(EMPTY)
     for signature, sentence in _NOT_TEXT:
         if head.startswith(signature):
             raise Invalid(sentence)

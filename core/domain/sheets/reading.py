@@ -76,7 +76,8 @@ def _lines(stream: BinaryIO, coding: str) -> Iterator[str]:
                 raise Invalid(f"Line {at + 1} is too long for a list of people. Is this a CSV file?")
             yield line.replace("\0", "") if "\0" in line else line
     finally:
-        text.detach()  # or it would close the file
+        if not stream.closed:
+            text.detach()  # or it would close the file
 
 
 def _parse(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
@@ -118,21 +119,17 @@ def _lenient(sample: Iterable[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def _delimiter(sample: Sequence[str]) -> str:
-    """Choose the delimiter by which columns are recognised, rows have as many cells as the header, and more of them."""
+    """Choose the delimiter that makes known column names, and rows as long as the header."""
     announced = re.fullmatch(r"\W?sep=(.)\s*", sample[0], re.IGNORECASE) if sample else None
     if announced and announced[1] in _DELIMITERS:
         return announced[1]
     return max(_DELIMITERS, key=lambda delimiter: _fitness(list(_lenient(sample, delimiter))))
 
 
-def _fitness(rows: Sequence[list[str]]) -> tuple[int, float, int]:
-    best = max(rows[:_HEADER_WITHIN], key=_recognised, default=[])
-    alike = sum(len(cells) == len(best) for cells in rows)
-    return _recognised(best), alike / max(len(rows), 1), len(best)
-
-
-def _recognised(cells: Sequence[str]) -> int:
-    return sum(map(len, headers.understand(cells).positions.values()))
+def _fitness(rows: Sequence[list[str]]) -> tuple[int, bool, float, int]:
+    header = max(rows[:_HEADER_WITHIN], key=headers.known_names, default=[])
+    alike = sum(len(cells) == len(header) for cells in rows) / max(len(rows), 1)
+    return headers.known_names(header), len(header) > 1, alike, len(header)
 
 
 def _header(sample: Iterable[list[str]]) -> Columns:
@@ -141,7 +138,9 @@ def _header(sample: Iterable[list[str]]) -> Columns:
     Raises:
         Invalid: there is none, or none of them is of phone numbers or e-mail addresses.
     """
-    rows = [cells for cells in islice(sample, _HEADER_WITHIN) if any(map(str.strip, cells))]
+    rows = list(islice((cells for cells in sample if any(map(str.strip, cells))), _HEADER_WITHIN))
+    if not rows:
+        raise Invalid(encoding.EMPTY)
     for cells in rows:
         columns = headers.understand(cells)
         if columns.has_address and not any(map(_ADDRESS, cells)):

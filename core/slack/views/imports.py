@@ -1,4 +1,4 @@
-"""The modal in which people are imported: a file, the audience they go into, and what kind that is; and what came of it."""
+"""The modal in which people are imported: a file, and the audience they go into; and what came of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from core.usecases.importing import Tally
 
 CALLBACK = "blast.import"
 FILE, AUDIENCE, KIND = "file", "audience", "kind"
+LARGEST = 10 * 1024 * 1024  # bytes; Slack takes no larger file in a modal
 
 _EXTENSIONS = ("csv", "tsv", "txt")
 _KINDS = {AudienceKind.COMMUNITY: "Community: members", AudienceKind.EVENT: "Event: registrations"}
-_LARGEST = 10 * 1024 * 1024
 _TOLD = 20
 
 
@@ -93,20 +93,24 @@ def report(name: str, audience: str, tally: Tally) -> str:
     return (
         f"*{blocks.escape(name)}*: {tally.rows:,} rows: {told}. "
         f"*{blocks.escape(audience)}* now has {tally.members:,} members."
+        f"{_MEND if tally.rejected else ''}"
     )
 
 
-def returned() -> str:
-    """Say what the file of refused rows is for."""
-    return "These rows could not be taken. The last column says why: mend them, and import this file."
+def returned_name(name: str) -> str:
+    """Name the file of refused rows."""
+    return f"{name[:200]}.errors.csv"
 
 
 def sentences(refused: Sequence[tuple[int, str]], count: int) -> str:
     """Say why rows were refused, when their file can't be sent back."""
     lines = [f"• line {line:,}: {blocks.escape(sentence)}" for line, sentence in refused[:_TOLD]]
     more = f"\n… and {count - len(lines):,} more." if count > len(lines) else ""
-    head = "These rows could not be taken. I can't send them back as a file: that takes the scope files:write."
+    head = "These rows could not be taken. I couldn't send them back as a file: that takes the scope files:write."
     return blocks.cut("\n".join([head, *lines]), blocks.SECTION - len(more)) + more
+
+
+_MEND = " The rejected rows follow with a sentence each: mend them, and import them again."
 
 
 def refusal(name: str, sentence: str) -> str:
@@ -118,7 +122,7 @@ def _file(files: Sequence[Mapping[str, Any]]) -> str:
     if len(files) != 1:
         raise Invalid("Choose one file.", field=FILE)
     name, size = str(files[0].get("name") or ""), int(files[0].get("size") or 0)
-    if size > _LARGEST:
+    if size > LARGEST:
         raise Invalid("The file is larger than 10 MB. Split it.", field=FILE)
     extension = name.rpartition(".")[2].lower()
     if extension in ("xlsx", "xls", "ods", "numbers", "pdf"):

@@ -60,6 +60,12 @@ def test_a_likely_opt_out_blocks_and_is_not_answered(session: Session) -> None:
     assert answers(session) == []
 
 
+def test_who_has_stopped_before_is_not_told_again(session: Session) -> None:
+    take(session, "STOP", 1)
+    take(session, "please stop texting me", 2, minutes=60)
+    assert answers(session) == []
+
+
 def test_the_same_answer_is_not_given_twice_in_a_row(session: Session) -> None:
     for number, minutes in ((1, 0), (2, 9), (3, 11)):
         take(session, "ayuda", number, minutes=minutes)
