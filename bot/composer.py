@@ -18,8 +18,9 @@ from core.slack.blocks import Block
 from core.slack.gateway import Gateway
 from core.slack.views import card, composer
 from core.slack.views.composer import Form
-from core.usecases import choices, composing
+from core.usecases import choices, composing, requests
 from core.usecases.choices import Choice
+from core.usecases.requests import Seen
 
 log = structlog.get_logger()
 
@@ -90,15 +91,18 @@ def _suggest(ack: Ack, payload: Mapping[str, Any]) -> None:
 def _submit(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
     form, now = composer.read(view), utc_now()
     with db.reading() as session:
-        _, found = composing.check(session, form.content(), now=now)
+        preview, found = composing.check(session, form.content(), now=now)
     faults = found | form.faults()
     if faults:
         ack(response_action="errors", errors=_beside_inputs(faults, view))
         return
     with db.transaction() as session:
-        blast = _save(session, form, staff)
-        composing.submit(session, blast.id, by=staff, now=now)
-    log.info("blast.submitted", blast_id=str(blast.id))
+        # Where we were too slow for Slack it asks the person to press again: the same form makes one blast all the same.
+        if requests.begin(session, f"view:{view['id']}", now=now) is Seen.NEVER:
+            blast = _save(session, form, staff)
+            composing.submit(session, blast.id, by=staff, now=now, found=preview)
+            requests.finish(session, f"view:{view['id']}", now=now)
+            log.info("blast.submitted", blast_id=str(blast.id))
     ack()
 
 

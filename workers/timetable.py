@@ -12,7 +12,7 @@ from core import db, settings
 from core.domain.hours import QuietHours
 from core.domain.lifecycles import BlastStatus
 from core.models import Blast, OutboxEvent, SeenRequest
-from core.usecases import brakes, canary, planning, receipts, scheduling, sending, settling, windows
+from core.usecases import brakes, canary, cleanup, planning, receipts, scheduling, sending, settling, windows
 from workers import relay
 from workers.broker import SENDING, UPDATES, nudge
 
@@ -154,6 +154,15 @@ def refresh_cards(now: datetime) -> None:
         nudge("refresh_card", str(blast_id), queue=UPDATES)
 
 
+def clear_away(now: datetime) -> None:
+    """Clear away a little of what is older than it is kept."""
+    before = now - timedelta(days=settings.current().retention_days)
+    with db.transaction() as session:
+        cleared = cleanup.clean(session, before=before, now=now)
+    if any(cleared.values()):
+        log.info("old.cleared_away", **cleared)
+
+
 def prune(now: datetime) -> None:
     """Forget requests that can't be replayed any more, and events that were told long ago."""
     with db.transaction() as session:
@@ -174,5 +183,6 @@ ENTRIES = (
     Entry("match_receipts", timedelta(minutes=1), match_receipts),
     Entry("sweep_cancelled", timedelta(seconds=30), sweep_cancelled),
     Entry("settle_unknowns", timedelta(seconds=10), settle_unknowns),
+    Entry("clear_away", timedelta(minutes=1), clear_away),
     Entry("prune", timedelta(hours=1), prune),
 )

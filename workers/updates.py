@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from core import db, outbox, settings
 from core.clock import utc_now
 from core.domain.events import StaffTold
+from core.domain.lifecycles import OVER
 from core.errors import NotFound
 from core.models import Blast, OutboxEvent, Staff
 from core.slack import blocks
@@ -168,12 +169,21 @@ def _show(gateway: Gateway, blast_id: UUID, *, is_forced: bool) -> Facts:
         except SlackFailed as failure:
             if not failure.is_about_gone_message:
                 raise
-            log.warning("card.reposted", blast_id=str(blast_id), code=failure.code)
-            _post(gateway, blast_id, drawn)
+            _replace(gateway, blast, drawn)
             return _drawn(blast_id)[0]
         with db.transaction() as session:
             session.execute(sa.update(Blast).where(col(Blast.id) == blast_id).values(card_digest=digest))
     return facts
+
+
+def _replace(gateway: Gateway, blast: Blast, drawn: Card) -> None:
+    """Post a card anew that somebody has deleted: a blast that isn't over must stay in reach of its buttons."""
+    log.warning("card.gone", blast_id=str(blast.id))
+    if blast.status not in OVER:
+        _post(gateway, blast.id, drawn)
+        return
+    with db.transaction() as session:
+        session.execute(sa.update(Blast).where(col(Blast.id) == blast.id).values(card_ts=""))
 
 
 def _post(gateway: Gateway, blast_id: UUID, drawn: Card) -> None:

@@ -1,6 +1,6 @@
 """A list of people into an audience: good rows go in, batch by batch, and bad ones come back with a sentence each."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from core.usecases.matching import Known, Pool
 
 _BATCH = 5000
 
-Refused = list[tuple[Row, str]]
+_Refused = list[tuple[Row, str]]
 Refuse = Callable[[Row, str], None]
 Step = Callable[[], AbstractContextManager[Session]]
 
@@ -65,71 +65,71 @@ def run(sheet: Sheet, target: Target, *, step: Step, refuse: Refuse, now: dateti
     """
     with step() as session:
         audiences.refuse_mixing(session, target.audience, target.kind)
-    tally, seen = Tally(), set[int]()
-    rows = sheet.rows()
+    work, rows = _Import(target, now), sheet.rows()
     while batch := list(islice(rows, _BATCH)):
-        refused: Refused = []
-        entries = list(_readable(batch, sheet, target.region, refused))
+        entries, refused = _read(batch, sheet, target.region)
         if entries:
             with step() as session:
-                _merge(session, entries, target, tally, seen, refused, now=now)
+                refused += work.merge(session, entries)
         for row, sentence in sorted(refused):
             refuse(row, sentence)
-        tally.rows += len(batch)
-        tally.rejected += len(refused)
+        work.tally.rows += len(batch)
+        work.tally.rejected += len(refused)
     with step() as session:
-        _conclude(session, target, tally, now=now)
-    return tally
+        _conclude(session, target, work.tally, now=now)
+    return work.tally
 
 
-def _readable(batch: Sequence[Row], sheet: Sheet, region: str, refused: Refused) -> Iterator[Entry]:
+def _read(batch: Sequence[Row], sheet: Sheet, region: str) -> tuple[list[Entry], _Refused]:
+    entries: list[Entry] = []
+    refused: _Refused = []
     for row in batch:
         try:
-            yield sheets.read(row, sheet.columns, region=region)
+            entries.append(sheets.read(row, sheet.columns, region=region))
         except Invalid as refusal:
             refused.append((row, refusal.sentence))
+    return entries, refused
 
 
-def _merge(
-    session: Session,
-    entries: Sequence[Entry],
-    target: Target,
-    tally: Tally,
-    seen: set[int],
-    refused: Refused,
-    *,
-    now: datetime,
-) -> None:
-    """Bring a batch of readable rows into the database, and count what that meant."""
-    audience = audiences.named(session, target.audience, target.kind, now=now)
-    pool = Pool(upserting.known(session, entries))
-    touched: dict[UUID, Known] = {}
-    first: list[Known] = []
-    for entry in entries:
-        try:
-            contact = pool.merge(entry)
-        except Invalid as refusal:
-            refused.append((entry.row, refusal.sentence))
-            continue
-        touched[contact.id] = contact
-        key = hash(contact.id)  # ids themselves, by the hundred thousand, take several times the room
-        if key in seen:
-            tally.duplicates += 1
-        else:
-            seen.add(key)
-            first.append(contact)
-    upserting.write(session, list(touched.values()), audience.id, now=now)
-    _count(tally, first)
+class _Import:
+    """One file on its way in: what was counted, and whom an earlier row was about."""
 
+    def __init__(self, target: Target, now: datetime) -> None:
+        self.tally = Tally()
+        self._target = target
+        self._now = now
+        self._seen: set[int] = set()
 
-def _count(tally: Tally, contacts: Sequence[Known]) -> None:
-    for contact in contacts:
-        if contact.is_new:
-            tally.added += 1
-        elif contact.is_changed:
-            tally.updated += 1
-        else:
-            tally.unchanged += 1
+    def merge(self, session: Session, entries: Sequence[Entry]) -> _Refused:
+        """Bring a batch of readable rows into the database; return those that it doesn't agree with."""
+        audience = audiences.named(session, self._target.audience, self._target.kind, now=self._now)
+        pool = Pool(upserting.known(session, entries))
+        touched: dict[UUID, Known] = {}
+        refused: _Refused = []
+        for entry in entries:
+            try:
+                contact = pool.merge(entry)
+            except Invalid as refusal:
+                refused.append((entry.row, refusal.sentence))
+                continue
+            self.tally.duplicates += contact.id in touched or hash(contact.id) in self._seen
+            touched[contact.id] = contact
+        upserting.write(session, list(touched.values()), audience.id, now=self._now)
+        self._count(touched.values())
+        return refused
+
+    def _count(self, contacts: Iterable[Known]) -> None:
+        for contact in contacts:
+            key = hash(contact.id)  # ids themselves, by the hundred thousand, take several times the room
+            if key in self._seen:
+                continue
+            self._seen.add(key)
+            if contact.is_new:
+                self.tally.added += 1
+            elif contact.is_changed:
+                self.tally.updated += 1
+            else:
+                self.tally.unchanged += 1
 
 
 def _conclude(session: Session, target: Target, tally: Tally, *, now: datetime) -> None:

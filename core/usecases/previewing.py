@@ -20,6 +20,8 @@ from core.models import ChannelName, Contact, SkipReason, Suppression
 from core.usecases import planning
 from core.usecases.merging import values
 
+# The oddest of so many is odd enough.
+_CANDIDATES = 1_000
 _OWN = frozenset({"name", "first_name"})
 
 
@@ -77,7 +79,6 @@ class _Group:
 
     values: Mapping[str, str]
     reason: str | None
-    since: datetime
     count: int
 
 
@@ -85,6 +86,11 @@ class _Text(NamedTuple):
     group: _Group
     body: str
     measure: Measure
+
+    @property
+    def length(self) -> int:
+        """How many characters it has, as Twilio counts them against its limit."""
+        return self.measure.units if self.measure.encoding == "UCS-2" else len(self.body)
 
 
 def preview(session: Session, content: Content, *, now: datetime) -> Preview:
@@ -94,7 +100,6 @@ def preview(session: Session, content: Content, *, now: datetime) -> Preview:
     reached = [group for group in groups if group.reason is None]
     texts, missing, incomplete = _merge(template, reached)
     limit = settings.current().message_max_length
-    lengths = [(len(text.body.encode("utf-16-le", "surrogatepass")) // 2, text.group.count) for text in texts]
     segments_total = sum(text.measure.segments * text.group.count for text in texts)
     body_measure = message.measure(content.body)
     chosen = settings.current()
@@ -108,11 +113,11 @@ def preview(session: Session, content: Content, *, now: datetime) -> Preview:
         missing=missing,
         incomplete=incomplete,
         unknown_tokens=_unknown(template, groups),
-        too_long=sum(count for length, count in lengths if length > limit),
-        longest=max((length for length, _ in lengths), default=len(content.body)),
+        too_long=sum(text.group.count for text in texts if text.length > limit),
+        longest=max((text.length for text in texts), default=len(content.body)),
         unusual=sum(t.group.count for t in texts if t.measure.encoding == "UCS-2" and body_measure.encoding == "GSM-7"),
         finish_at=_finish_at(session, content, segments_total, now),
-        samples=tuple(_samples(texts)),
+        samples=tuple(_samples(_first(session, content, template), texts)),
     )
 
 
@@ -127,12 +132,34 @@ def _groups(session: Session, content: Content, names: frozenset[str]) -> list[_
     """Return the recipients, grouped by what they have for these tokens: a text is merged once a group."""
     if not content.audience_ids:
         return []
+    each = _each(content, names)
+    keys = [column for column in each.c if column.name != "created_at"]
+    # Without the ORM: there may be as many groups as recipients.
+    rows = session.connection().execute(sa.select(*keys, sa.func.count()).select_from(each).group_by(*keys))
+    return [_group(row, names) for row in rows]
+
+
+def _first(session: Session, content: Content, template: tokens.Template) -> str | None:
+    """Return the text of who has been known longest."""
+    if not content.audience_ids:
+        return None
+    each = _each(content, template.names)
+    picked = [column for column in each.c if column.name != "created_at"]
+    rows = session.connection().execute(
+        sa.select(*picked, sa.literal(1)).where(each.c.reason.is_(None)).order_by(each.c.created_at).limit(1)
+    )
+    texts, _, _ = _merge(template, [_group(row, template.names) for row in rows])
+    return texts[0].body if texts else None
+
+
+def _each(content: Content, names: frozenset[str]) -> sa.Subquery:
+    """Return each recipient's values for these tokens, and why they are out of reach, if they are."""
     who = planning.recipients(content.audience_ids, content.excluded_ids, content.channel).subquery("who")
     attributes = sorted(names - _OWN)
     own = (col(Contact.name), col(Contact.first_name)) if names & _OWN else (sa.literal(""), sa.literal(""))
     picked = [own[0].label("name"), own[1].label("first_name")]
     picked += [col(Contact.attributes)[name].as_string().label(f"value_{i}") for i, name in enumerate(attributes)]
-    each = (
+    return (
         sa.select(*picked, planning.skip_reason(col(Suppression.cause)).label("reason"), col(Contact.created_at))
         .select_from(who)
         .join(Contact, col(Contact.id) == who.c.id)
@@ -141,17 +168,12 @@ def _groups(session: Session, content: Content, names: frozenset[str]) -> list[_
         )
         .subquery("each")
     )
-    keys = [column for column in each.c if column.name != "created_at"]
-    rows = session.execute(
-        sa.select(*keys, sa.func.min(each.c.created_at), sa.func.count()).select_from(each).group_by(*keys)
-    )
-    return [_group(row, attributes) for row in rows]
 
 
-def _group(row: Sequence[Any], attributes: Sequence[str]) -> _Group:
-    name, first_name, *found, reason, since, count = row
-    known = values(name, first_name, dict(zip(attributes, found, strict=True)))
-    return _Group(known, reason, since, count)
+def _group(row: Sequence[Any], names: frozenset[str]) -> _Group:
+    name, first_name, *found, reason, count = row
+    known = values(name, first_name, dict(zip(sorted(names - _OWN), found, strict=True)))
+    return _Group(known, reason, count)
 
 
 def _by_reason(groups: Sequence[_Group]) -> dict[str, int]:
@@ -197,19 +219,22 @@ def _dearness(measure: Measure) -> tuple[int, int]:
     return measure.segments, measure.units
 
 
-def _samples(texts: Sequence[_Text]) -> Iterator[Sample]:
+def _samples(first: str | None, texts: Sequence[_Text]) -> Iterator[Sample]:
     """Give the first, the dearest and the oddest text, each once."""
     if not texts:
         return
-    usual = Counter(text.measure.encoding for text in texts).most_common(1)[0][0]
+    dearest = max(texts, key=lambda text: _dearness(text.measure))
+    usual = texts[0].measure.encoding
+    candidates = [dearest, *texts[:: len(texts) // _CANDIDATES + 1]]
     picks: tuple[tuple[str, Callable[[_Text], Any]], ...] = (
-        ("first", lambda text: (-text.group.since.timestamp(), -len(text.body))),
+        ("first", lambda text: text.body == first),
         ("dearest", lambda text: _dearness(text.measure)),
         ("oddest", lambda text: (text.measure.encoding != usual, _oddness(text), -text.measure.units)),
     )
+    candidates += [text for text in texts if text.body == first]
     told: set[str] = set()
     for kind, key in picks:
-        text = max((each for each in texts if each.body not in told), key=key, default=None)
+        text = max((each for each in candidates if each.body not in told), key=key, default=None)
         if text is not None:
             told.add(text.body)
             yield Sample(kind, text.body, text.measure.segments, text.group.count)

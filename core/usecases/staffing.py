@@ -25,9 +25,12 @@ def find(session: Session, slack_user_id: str) -> Staff | None:
 
 def bootstrap(session: Session, admins: Sequence[str], *, now: datetime) -> None:
     """Make the first admins active admins; it may run at every start."""
+    is_admin = (col(Staff.role) == Role.ADMIN, col(Staff.is_active).is_(True))
+    known = set(
+        session.scalars(sa.select(col(Staff.slack_user_id)).where(col(Staff.slack_user_id).in_(admins), *is_admin))
+    )
     for slack_user_id in admins:
-        found = find(session, slack_user_id)
-        if found is None or found.role is not Role.ADMIN:
+        if slack_user_id not in known:
             add(session, slack_user_id, Role.ADMIN, now=now)
 
 

@@ -1,5 +1,6 @@
 """Two people agree: one composes, is refused her own approval, and another approves."""
 
+from functools import partial
 from typing import Any
 
 from sandbox.story import reading
@@ -14,9 +15,9 @@ def compose(story: Story) -> None:
     """Write the blast in the composer, look at its price, make it cheaper, and send it to review."""
     story.teller.chapter("The organizer composes")
     stand_ins = story.stand_ins
-    stand_ins.act("command", ORGANIZER, channel=GENERAL, command="/blast", text="")
     story.teller.quote("Organizer, in #general", "/blast")
-    until("the composer to open", lambda: stand_ins.view(ORGANIZER), seconds=5)
+    typed = partial(stand_ins.act, "command", ORGANIZER, channel=GENERAL, command="/blast", text="")
+    stand_ins.open_view(ORGANIZER, typed)
     _fill_in(story, "name", value=NAME)
     _fill_in(story, "audiences", selected_options=[_audience(_open_view(story))])
     _fill_in(story, "body", value=BODY)

@@ -1,5 +1,6 @@
 """A member answers in their own words, and the organizer texts back from the thread in Slack."""
 
+from functools import partial
 from typing import Any
 
 from sandbox.story import reading
@@ -39,8 +40,7 @@ def answer(story: Story) -> None:
         raise WentWrong("The thread with the member's question has gone from #blast-replies.")
     teller.say(f"{member.first_name} (…{member.phone[-4:]}) has answered; #blast-replies shows:")
     teller.quote(member.first_name, QUESTION)
-    stand_ins.press(ORGANIZER, thread, TEXT_BACK)
-    view = until("the modal for texting back", lambda: stand_ins.view(ORGANIZER), seconds=5)
+    view = stand_ins.open_view(ORGANIZER, partial(stand_ins.press, ORGANIZER, thread, TEXT_BACK))
     field = next(block for block in view["blocks"] if block["type"] == "input")
     typed = {field["block_id"]: {field["element"]["action_id"]: {"value": ANSWER}}}
     told = stand_ins.act("submit", ORGANIZER, view_id=view["id"], values=typed)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sandbox.story import reading
 from sandbox.story.answering import answer, reply_thread
-from sandbox.story.awaiting import Overdue, WentWrong, until
+from sandbox.story.awaiting import WentWrong, until
 from sandbox.story.people import Person
 from sandbox.story.stand_ins import ORGANIZER
 from sandbox.story.story import Story
@@ -96,13 +96,11 @@ def somebody_untexted(story: Story) -> Person:
 
 
 def _follow(story: Story, beats: list[Beat]) -> None:
-    try:
-        until("it to be finished", lambda: _step(story, beats), seconds=_LONGEST_S, step_s=_LOOK_EVERY_S)
-    except Overdue:
-        awaited = beats[0].what if beats else "the card to say “Finished”"
-        raise Overdue(
-            f"Waited {_LONGEST_S:.0f} s in vain for {awaited}. Last seen: {' | '.join(look(story).lines)}"
-        ) from None
+    def awaited() -> str:
+        what = beats[0].what if beats else "the card to say “Finished”"
+        return f"{what}. Last seen: {' | '.join(look(story).lines)}"
+
+    until(awaited, lambda: _step(story, beats), seconds=_LONGEST_S, step_s=_LOOK_EVERY_S)
 
 
 def _step(story: Story, beats: list[Beat]) -> bool:

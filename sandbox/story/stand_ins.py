@@ -1,12 +1,13 @@
 """Hands and eyes at the stand-ins: what people do in Slack and on their phones, through the same doors as the page."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sandbox.story.awaiting import WentWrong
+from sandbox.story.awaiting import Overdue, WentWrong, until
 
 Json = dict[str, Any]
 
@@ -14,6 +15,7 @@ ORGANIZER, APPROVER, GUEST = "U0ORGANIZER", "U0APPROVER", "U0GUEST"
 APPROVALS, REPLIES, GENERAL = "C0APPROVALS", "C0REPLIES", "C0GENERAL"
 _TIMEOUT_S = 30
 _PAGE = 10_000
+_TRIES, _PATIENCE_S = 3, 4.0
 
 
 class Impossible(WentWrong):
@@ -25,7 +27,7 @@ class StandIns:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._connection = HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_S)
+        self._address = urlsplit(url).netloc
 
     def ask(self, method: str, path: str, body: Json | None = None) -> Json:
         """Make a request; return the JSON that came back.
@@ -34,13 +36,15 @@ class StandIns:
             Impossible: it was refused, or nobody answered.
         """
         text = json.dumps(body) if body is not None else None
+        connection = HTTPConnection(self._address, timeout=_TIMEOUT_S)
         try:
-            self._connection.request(method, path, text, {"Content-Type": "application/json"})
-            response = self._connection.getresponse()
+            connection.request(method, path, text, {"Content-Type": "application/json"})
+            response = connection.getresponse()
             answer: Json = json.loads(response.read())
         except (OSError, HTTPException, ValueError) as failure:
-            self._connection.close()
             raise Impossible(f"The sandbox at {self.url} gave no answer ({type(failure).__name__}).") from failure
+        finally:
+            connection.close()
         if response.status != 200:
             raise Impossible(str(answer.get("error", f"The sandbox answered {response.status}.")))
         return answer
@@ -71,6 +75,14 @@ class StandIns:
         """Return the modal that this person has before them."""
         stack: list[Json] = self.slack()["views"].get(user) or []
         return stack[-1] if stack else None
+
+    def open_view(self, user: str, press: Callable[[], Json]) -> Json:
+        """Do what opens a modal, and return it; like a person, try again when nothing happens (a trigger lives 3 s)."""
+        for _ in range(_TRIES):
+            press()
+            with suppress(Overdue):
+                return until("a modal to open", lambda: self.view(user), seconds=_PATIENCE_S)
+        raise Overdue(f"{user} tried {_TRIES} times, and no modal opened.")
 
     def text(self, member: str, body: str, **more: Any) -> Json:
         """Text our number as a member; return what the webhook answered."""

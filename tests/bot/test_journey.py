@@ -1,6 +1,9 @@
 """From /blast to approved, over HTTP and through Slack's stand-in."""
 
+import json
+import time
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
@@ -115,6 +118,22 @@ def test_every_fault_is_told_beside_its_field(stage: Stage) -> None:
     stage.fill("body", "Hi {first_name}")
     assert "3 recipients have no value" in stage.submit()["errors"]["body"]
     assert "3 recipients have no value" in str(stage.view()["blocks"])
+
+
+def test_a_form_that_is_submitted_again_makes_one_blast(stage: Stage) -> None:
+    populate()
+    stage.command('"Meeting at 6." to:tenants')
+    payload = {
+        "type": "view_submission",
+        "team": {"id": "T0SANDBOX"},
+        "user": {"id": ORGANIZER, "team_id": "T0SANDBOX"},
+        "view": stage.view(),
+    }
+    body = urlencode({"payload": json.dumps(payload)}).encode()
+    for earlier_s in (0, 1):
+        at = int(time.time()) - earlier_s
+        assert stage.post_signed(body, kind="application/x-www-form-urlencoded", at=at) == (200, "")
+    assert blast().status is BlastStatus.IN_REVIEW
 
 
 def test_the_fix_replaces_what_makes_the_text_dear(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Servers and processes go away in the middle: nobody is texted twice, nobody who said STOP, and nobody is forgotten."""
+"""Servers and processes go away in the middle: nobody is texted twice or after STOP, and nobody is forgotten."""
 
 from typing import Any
 

@@ -146,11 +146,19 @@ def test_a_card_that_slack_did_not_take_is_drawn_again(slack: Slack) -> None:
 def test_a_card_that_is_gone_from_slack_is_posted_anew(slack: Slack) -> None:
     blast = make_blast(status=BlastStatus.SENDING, card_channel="C0APPROVALS", card_ts="0.1")
     slack.failures.append(SlackFailed("chat.update", "message_not_found"))
-    updates.refresh_card(str(blast.id))
+    updates.refresh_card.fn(str(blast.id))
     assert [channel for channel, _ in slack.posted] == ["C0APPROVALS"]
     assert saved(blast).card_ts == "1.1"
-    updates.refresh_card(str(blast.id))
+    updates.refresh_card.fn(str(blast.id))
     assert (len(slack.posted), slack.updated) == (1, [])
+
+
+def test_the_card_of_a_blast_that_is_over_stays_gone(slack: Slack) -> None:
+    blast = make_blast(status=BlastStatus.FINISHED, card_channel="C0APPROVALS", card_ts="0.1")
+    slack.failures.append(SlackFailed("chat.update", "message_not_found"))
+    for _ in range(2):
+        updates.refresh_card.fn(str(blast.id))
+    assert (slack.posted, slack.updated) == ([], [])
 
 
 def test_a_failing_message_does_not_repeat_the_others(slack: Slack) -> None:

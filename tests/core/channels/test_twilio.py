@@ -123,7 +123,7 @@ def test_the_request_is_the_one_that_twilios_sdk_makes(servers: Servers, sender:
     servers.client().messages.create(
         to=ANA,
         body="Hé & ho = ö?",
-        status_callback=f"{servers.product.url}/twilio/status?delivery=7&attempt=2",
+        status_callback=f"{servers.product.url}/twilio/status?delivery=7&attempt=2#rc=5&rp=all&rt=2500",
         validity_period=600,
         **{kind: sender},
     )

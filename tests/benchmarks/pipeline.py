@@ -1,0 +1,99 @@
+"""The whole way of a blast through clock, worker, PostgreSQL and Redis, beside a loop that only posts."""
+
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import redis
+
+from core import db
+from tests.benchmarks import people
+from tests.benchmarks.stage import House, Stage, cpu_s, rss_mib, wait
+
+_LONGEST_S = 900
+_IDLE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one blast took. `per_s` counts from the first request to the last recorded answer."""
+
+    per_s: float
+    from_approval_per_s: float
+    cpu_us: float
+    servers_us: float
+    rss_mib: float
+
+
+def send(house: House, count: int, *, workers: int = 1) -> Run:
+    """Send a blast to `count` people and wait until every answer is recorded."""
+    stage = house.stage
+    with db.transaction(house.engine) as session:
+        pool = people.audience(session, count)
+    house.vacuum()
+    processes = house.start(*["workers"] * workers, "workers.clock")
+    wait(lambda: _is_up(house, workers), seconds=30)
+    time.sleep(_IDLE_S)
+    stage.settle()
+    before = _cost(processes), stage.servers_cpu_s()
+    with db.transaction(house.engine) as session:
+        people.blast(session, pool)
+    approved_at = time.time()
+    wait(lambda: stage.ask("/counts")["accepted"] >= count, seconds=_LONGEST_S, step_s=0.05)
+    wait(lambda: not _has_open(house), seconds=60, step_s=0.01)
+    ended_at = time.time()
+    after = _cost(processes), stage.servers_cpu_s()
+    told = stage.ask("/counts")
+    assert (told["accepted"], told["doubles"]) == (count, 0), told
+    return Run(
+        per_s=count / (ended_at - told["first_at"]),
+        from_approval_per_s=count / (ended_at - approved_at),
+        cpu_us=(after[0] - before[0]) / count * 1e6,
+        servers_us=(after[1] - before[1]) / count * 1e6,
+        rss_mib=rss_mib(processes[0].pid),
+    )
+
+
+def _is_up(house: House, workers: int) -> bool:
+    """Tell whether the workers ask for nudges, and the clock looks at the database."""
+    with redis.Redis.from_url(house.stage.redis.url) as client:
+        is_asked = client.zcard("blast:__heartbeats__") >= workers
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    return is_asked and bool(house.scalar(others))
+
+
+def _cost(processes: list[Any]) -> float:
+    return sum(cpu_s(process.pid) for process in processes)
+
+
+def _has_open(house: House) -> bool:
+    return bool(house.scalar("SELECT 1 FROM deliveries WHERE status IN ('pending', 'claimed') LIMIT 1"))
+
+
+def compare(stage: Stage, *, count: int, in_flight: int, latency_ms: int = 0, rounds: int = 3) -> dict[str, Any]:
+    """Send and loop in turns, and set the medians against each other."""
+    ours: list[Run] = []
+    bare: list[dict[str, Any]] = []
+    for _ in range(rounds):
+        with stage.house(max_in_flight=in_flight) as house:
+            stage.ask(f"/reset/{latency_ms}")
+            bare.append(house.run("tests.benchmarks.loops", "bare", count, in_flight))
+            stage.ask(f"/reset/{latency_ms}")
+            ours.append(send(house, count))
+    return {
+        "recipients": count,
+        "in_flight": in_flight,
+        "latency_ms": latency_ms,
+        "per_s": median(run.per_s for run in ours),
+        "bare_per_s": median(run["per_s"] for run in bare),
+        "ratio": median(run.per_s / other["per_s"] for run, other in zip(ours, bare, strict=True)),
+        "ratio_from_approval": median(
+            run.from_approval_per_s / other["per_s"] for run, other in zip(ours, bare, strict=True)
+        ),
+        "cpu_us": median(run.cpu_us for run in ours),
+        "bare_cpu_us": median(run["cpu_us"] for run in bare),
+        "cpu_ratio": median(run.cpu_us / other["cpu_us"] for run, other in zip(ours, bare, strict=True)),
+        "servers_cpu_us": median(run.servers_us for run in ours),
+        "worker_rss_mib": median(run.rss_mib for run in ours),
+    }
