@@ -14,7 +14,7 @@ from core.clock import utc_now
 from core.models import Blast, Staff
 from core.slack.gateway import Gateway
 from core.slack.views import card
-from core.usecases import approval, composing, testing
+from core.usecases import approval, composing, testing, unknowns
 
 log = structlog.get_logger()
 
@@ -32,6 +32,8 @@ DECISIONS: Mapping[str, Decision] = {
     "pause": approval.pause,
     "resume": approval.resume,
     "cancel": approval.cancel,
+    "resend_unknown": unknowns.resend,
+    "leave_unknown": unknowns.leave,
 }
 
 

@@ -97,7 +97,7 @@ def _submit(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
         ack(response_action="errors", errors=_beside_inputs(faults, view))
         return
     with db.transaction() as session:
-        # Where we were too slow for Slack it asks the person to press again: the same form makes one blast all the same.
+        # Where we are too slow, Slack asks people to press again: one form makes one blast all the same.
         if requests.begin(session, f"view:{view['id']}", now=now) is Seen.NEVER:
             blast = _save(session, form, staff)
             composing.submit(session, blast.id, by=staff, now=now, found=preview)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     undo_seconds: int = Field(default=30, ge=0)
     scheduled_message_max_lag: int = Field(default=1440, ge=1)
     quiet_hours: str = "09:00-20:00;sun=12:00-20:00"
+    quiet_states: bool = True
     sender_rate: float = Field(default=1.0, ge=0)
     canary_size: int = Field(default=0, ge=0)
     canary_seconds: int = Field(default=120, ge=1)
@@ -70,6 +72,9 @@ class Settings(BaseSettings):
     retry_after: Annotated[tuple[PositiveFloat, ...], NoDecode] = retries.WAITS_S
     claim_lease_seconds: int = Field(default=90, ge=40)
     resend_untraced: bool = True
+    leave_unknown_after: int = Field(default=24, ge=1)
+    likely_opt_out_hours: int = Field(default=24, ge=1)
+    double_opt_in: bool = False
     retention_days: int = Field(default=30, ge=1)
 
     @field_validator("slack_admins", "retry_after", mode="before")
@@ -128,6 +133,13 @@ class Settings(BaseSettings):
     def sender(self) -> str:
         """The number or messaging service from which texts leave."""
         return self.twilio_messaging_service_sid or self.twilio_from_number
+
+    @property
+    def quiet(self) -> QuietHours | None:
+        """When people may be texted; None: at any time."""
+        if not self.quiet_hours.strip():
+            return None
+        return replace(QuietHours.parse(self.quiet_hours), heeds_states=self.quiet_states)
 
     @property
     def max_lag(self) -> timedelta:

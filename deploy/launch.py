@@ -31,7 +31,6 @@ Mode = Literal["start", "run", "demo"]
 
 _READY_SECONDS = 60
 _SEED = ("--rows", "200")  # people to text by hand; the same ones at every start
-_SEED_ROWS = "200"  # so that whoever opens the page has somebody to text
 _USUAL_REDIS_PORT = 6379  # where `blast` looks when nothing else is said
 
 
@@ -128,8 +127,6 @@ class _Launch:
             supervisor.start_in_front("demo", ["python", "-m", "sandbox.demo"])
         elif self._mode == "run":
             supervisor.run("seed", ["python", "-m", "sandbox.demo", "--seed", *_SEED, "--folder", str(self._home)])
-            seed = ["python", "-m", "sandbox.demo", "--seed", "--rows", _SEED_ROWS, "--folder", str(self._home)]
-            supervisor.run("seed", seed)
             supervisor.say(f"\nReady. Open {self._env['SANDBOX_URL']} in a browser; Ctrl-C stops everything.\n")
 
     def _is_healthy(self, port: str) -> partial[bool]:

@@ -15,6 +15,7 @@ from core.models import (
     Blast,
     BlastAudience,
     Contact,
+    Conversation,
     Delivery,
     DeliveryKind,
     Membership,
@@ -103,6 +104,20 @@ def delivery(session: Session, number: int = 0, *, blast_id: UUID | None = None,
         "not_before": NOON,
     }
     made = Delivery(**(defaults | values))
+    session.add(made)
+    session.flush()
+    return made
+
+
+def conversation(session: Session, number: int = 0, **values: Any) -> Conversation:
+    """Make an open conversation with the `number`th phone."""
+    defaults: dict[str, Any] = {
+        "address": phone(number),
+        "sender": SENDER,
+        "created_at": NOON,
+        "last_inbound_at": NOON,
+    }
+    made = Conversation(**(defaults | values))
     session.add(made)
     session.flush()
     return made

@@ -97,8 +97,10 @@ class Doors:
                 self._no_texts_wait.set()
 
     def _take_now(self, text: Text) -> Reading | None:
-        organization = self._settings.organization_name
-        reading = self._transact(lambda s: inbound.take(s, text, organization=organization, now=utc_now()))
+        organization, twice = self._settings.organization_name, self._settings.double_opt_in
+        reading = self._transact(
+            lambda s: inbound.take(s, text, organization=organization, asks_twice=twice, now=utc_now())
+        )
         log.info("inbound.taken", provider_sid=text.provider_sid, kind=reading.kind if reading else "repeated")
         return reading
 

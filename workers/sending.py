@@ -11,7 +11,6 @@ from redis.asyncio import Redis
 from core import db, settings
 from core.channels.twilio import Twilio
 from core.clock import utc_now
-from core.domain.hours import QuietHours
 from core.limits import Pace
 from core.usecases import planning, recording, sending
 from core.usecases.recording import Result
@@ -135,7 +134,7 @@ def start(blast_id: str) -> None:
             session,
             UUID(blast_id),
             sender=config.sender,
-            quiet=QuietHours.parse(config.quiet_hours) if config.quiet_hours else None,
+            quiet=config.quiet,
             max_lag=config.max_lag,
             canary_size=config.canary_size,
             now=utc_now(),

@@ -9,11 +9,11 @@ import structlog
 from sqlmodel import Session, col
 
 from core import db, settings
-from core.domain.hours import QuietHours
 from core.domain.lifecycles import BlastStatus
 from core.models import Blast, OutboxEvent, SeenRequest
-from core.usecases import brakes, canary, cleanup, planning, receipts, scheduling, sending, settling, windows
-from workers import relay
+from core.models.columns import UtcDateTime
+from core.usecases import brakes, canary, cleanup, planning, receipts, scheduling, sending, settling, unknowns, windows
+from workers import listening, relay
 from workers.broker import SENDING, UPDATES, nudge
 
 log = structlog.get_logger()
@@ -50,9 +50,16 @@ def tell_events(now: datetime) -> None:
         raise
 
 
+# Made once, since it is asked twenty times a second.
+_DUE_EVENT = (
+    sa.select(sa.literal(1))
+    .where(col(OutboxEvent.done_at).is_(None), col(OutboxEvent.due_at) <= sa.bindparam("now", type_=UtcDateTime()))
+    .limit(1)
+)
+
+
 def _has_due_event(session: Session, now: datetime) -> bool:
-    due = sa.select(sa.literal(1)).where(col(OutboxEvent.done_at).is_(None), col(OutboxEvent.due_at) <= now).limit(1)
-    return session.scalar(due) is not None
+    return session.execute(_DUE_EVENT, {"now": now}).first() is not None
 
 
 def start_blasts(now: datetime) -> None:
@@ -87,7 +94,7 @@ def keep_quiet_hours(now: datetime) -> None:
         has_closed = windows.has_closed(session, now=now)
     if has_closed:
         with db.transaction() as session:
-            count = windows.move_on(session, QuietHours.parse(settings.current().quiet_hours), now=now)
+            count = windows.move_on(session, settings.current().quiet, now=now)
         log.info("deliveries.held_for_the_night", count=count)
 
 
@@ -111,6 +118,16 @@ def settle_unknowns(now: datetime) -> None:
         is_due = settling.has_due(session, now=now)
     if is_due:
         nudge("settle", queue=UPDATES)
+
+
+def leave_unknowns(now: datetime) -> None:
+    """Leave unknowns about which nobody has decided in time."""
+    after = timedelta(hours=settings.current().leave_unknown_after)
+    with db.reading() as session:
+        has_old = unknowns.has_old(session, after=after, now=now)
+    if has_old:
+        with db.transaction() as session:
+            log.warning("unknowns.left", count=unknowns.leave_old(session, after=after, now=now))
 
 
 def try_canaries(now: datetime) -> None:
@@ -183,6 +200,8 @@ ENTRIES = (
     Entry("match_receipts", timedelta(minutes=1), match_receipts),
     Entry("sweep_cancelled", timedelta(seconds=30), sweep_cancelled),
     Entry("settle_unknowns", timedelta(seconds=10), settle_unknowns),
+    Entry("leave_unknowns", timedelta(minutes=1), leave_unknowns),
     Entry("clear_away", timedelta(minutes=1), clear_away),
+    Entry("confirm_opt_outs", timedelta(minutes=1), listening.confirm_opt_outs),
     Entry("prune", timedelta(hours=1), prune),
 )

@@ -36,7 +36,12 @@ def why(phone: _Address, *, as_json: AsJson = False) -> None:
         held = omissions.suppressions(session, story.address)
     messages = sorted([*_deliveries(story), *_missed(missed)], key=lambda each: each["at"], reverse=True)
     if as_json:
-        known = {"address": story.address, "is_contact": story.is_known, "audiences": list(story.audiences)}
+        known = {
+            "address": story.address,
+            "is_contact": story.is_known,
+            "audiences": list(story.audiences),
+            "left": list(story.left),
+        }
         show.as_json({**known, "suppressions": _suppressions(held), "messages": messages})
         return
     audiences = ", ".join(story.audiences) or "none"
@@ -45,6 +50,8 @@ def why(phone: _Address, *, as_json: AsJson = False) -> None:
         show.line(_told(each))
     if not story.suppression:
         show.line("She can be messaged.")
+    if story.left:
+        show.line(f"But not about: {', '.join(story.left)}.")
     if messages:
         columns = ("at", "blast", "status", "reason")
         show.table(columns, ([each[name] for name in columns] for each in messages))
@@ -165,7 +172,8 @@ def _suppressions(held: "Sequence[Suppression]") -> list[dict[str, Any]]:
 
 def _told(held: "Suppression") -> str:
     code = f", code {held.error_code}" if held.error_code else ""
+    scope = " of some blasts" if held.audience_id or held.audience_kind else ""
     told = f"{held.cause.value.replace('_', ' ')} (from {held.source}{code}) since {held.created_at:%Y-%m-%d %H:%M} UTC"
     if held.lifted_at is None:
-        return f"Out of reach: {told}."
-    return f"Was out of reach: {told}, until {held.lifted_at:%Y-%m-%d %H:%M} UTC ({held.lifted_by})."
+        return f"Out of reach{scope}: {told}."
+    return f"Was out of reach{scope}: {told}, until {held.lifted_at:%Y-%m-%d %H:%M} UTC ({held.lifted_by})."

@@ -88,6 +88,12 @@ def state(phone: str) -> str | None:
     return _STATES.get(phone[2:5]) if phone.startswith("+1") else None
 
 
+def region(phone: str) -> str:
+    """Name the state of a number (E.164) as ISO 3166-2 does ("US-FL"); empty where none is known."""
+    found = state(phone)
+    return f"US-{found}" if found else ""
+
+
 def _north_american(text: str, region: str) -> str | None:
     found = _NANP(text)
     if found and (text[0] == "+" or _is_nanp(region)) and _exchange_exists(found[1], found[2]):

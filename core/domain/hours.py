@@ -45,9 +45,13 @@ ALL_DAY = Span(0, 24 * 60)
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """The hours of each weekday, Monday first, in which people may be texted; all others are quiet."""
+    """The hours of each weekday, Monday first, in which people may be texted; all others are quiet.
+
+    `heeds_states`: where a state's law is stricter, its hours hold for numbers that were issued there.
+    """
 
     days: tuple[Span, ...]
+    heeds_states: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "QuietHours":
@@ -117,6 +121,11 @@ def stricter(window: QuietHours, state: str | None) -> QuietHours:
     """Keep to the hours of a US state too ("FL"), where its law is stricter than ours."""
     rule = _STATES.get(state or "")
     return window.within(rule) if rule else window
+
+
+def of_region(window: QuietHours, region: str) -> QuietHours:
+    """Return the hours for somebody whose number was issued in a region ("US-FL")."""
+    return stricter(window, region.removeprefix("US-")) if window.heeds_states else window
 
 
 def parse_zone(text: str) -> str:

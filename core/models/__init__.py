@@ -1,9 +1,12 @@
 """The tables: nouns with their constraints, no behaviour that needs a database."""
 
+from core.models.answering import Briefing, Draft, DraftOutcome, SavedAnswer
 from core.models.audit import AuditEntry
 from core.models.blast import Approval, Blast, BlastAudience, CanaryStatus, ChannelName
+from core.models.bookmark import Bookmark
 from core.models.conversation import Conversation, ConversationStatus, Inbound
 from core.models.delivery import Delivery, DeliveryKind, Receipt, SkipReason
+from core.models.event import Intake, WebhookEvent
 from core.models.outbox import OutboxEvent, SeenRequest
 from core.models.people import Audience, AudienceKind, Contact, Membership, Role, Staff
 from core.models.suppression import Suppression, SuppressionCause
@@ -15,6 +18,8 @@ __all__ = [
     "AuditEntry",
     "Blast",
     "BlastAudience",
+    "Bookmark",
+    "Briefing",
     "CanaryStatus",
     "ChannelName",
     "Contact",
@@ -22,14 +27,19 @@ __all__ = [
     "ConversationStatus",
     "Delivery",
     "DeliveryKind",
+    "Draft",
+    "DraftOutcome",
     "Inbound",
+    "Intake",
     "Membership",
     "OutboxEvent",
     "Receipt",
     "Role",
+    "SavedAnswer",
     "SeenRequest",
     "SkipReason",
     "Staff",
     "Suppression",
     "SuppressionCause",
+    "WebhookEvent",
 ]

@@ -18,7 +18,8 @@ SQLModel.metadata.naming_convention = {
 }
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-JSON = sa.JSON().with_variant(JSONB(), "postgresql")
+# None is NULL, not the JSON value null: "is there one?" is asked in SQL too.
+JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):

@@ -19,7 +19,10 @@ class ConversationStatus(StrEnum):
 
 
 class Conversation(SQLModel, table=True):
-    """One member's exchange with us: one thread in the replies channel."""
+    """One member's exchange with us: one thread in the replies channel.
+
+    `blast_chosen_at`: when staff said which blast it answers; `nagged_at`: when staff were last reminded to answer.
+    """
 
     __tablename__ = "conversations"
     __table_args__ = (sa.UniqueConstraint("address", "sender"),)
@@ -29,6 +32,7 @@ class Conversation(SQLModel, table=True):
     sender: str = Field(max_length=64)
     contact_id: UUID | None = Field(default=None, foreign_key="contacts.id", ondelete="SET NULL")
     blast_id: UUID | None = Field(default=None, foreign_key="blasts.id")
+    blast_chosen_at: datetime | None = instant(default=None, nullable=True)
     status: ConversationStatus = Field(default=ConversationStatus.OPEN, sa_type=words(ConversationStatus, "status"))
     claimed_by: UUID | None = Field(default=None, foreign_key="staff.id")
     claimed_at: datetime | None = instant(default=None, nullable=True)
@@ -37,6 +41,7 @@ class Conversation(SQLModel, table=True):
     created_at: datetime = instant()
     last_inbound_at: datetime = instant()
     answered_at: datetime | None = instant(default=None, nullable=True)
+    nagged_at: datetime | None = instant(default=None, nullable=True)
 
 
 class Inbound(SQLModel, table=True):

@@ -41,7 +41,8 @@ class Delivery(SQLModel, table=True):
     and an unknown's next look-up. `closes_at`: when the recipient's quiet hours begin again, None if they never do. `attempt`: how
     often it was claimed.
     `rank`: how far receipts have brought it, see `core.domain.receipts`; it never falls.
-    `was_resent`: an unknown that left no trace at the provider was sent once more. `error_code`: the provider's, 0 for
+    `was_resent`: an unknown that left no trace at the provider was sent once more. `untraced_at`: since when a person
+    has to say what becomes of an unknown; one with an `ended_at` was left as it is. `error_code`: the provider's, 0 for
     none. `segments`: as counted by us when it left.
     """
 
@@ -125,6 +126,7 @@ class Delivery(SQLModel, table=True):
     not_before: datetime = instant()
     closes_at: datetime | None = instant(default=None, nullable=True)
     claimed_at: datetime | None = instant(default=None, nullable=True)
+    untraced_at: datetime | None = instant(default=None, nullable=True)
     accepted_at: datetime | None = instant(default=None, nullable=True)
     ended_at: datetime | None = instant(default=None, nullable=True)
 

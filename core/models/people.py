@@ -42,6 +42,7 @@ class Contact(SQLModel, table=True):
     """A person who can be reached by phone, e-mail or both.
 
     `zones`: IANA time zones in which the person may be, comma-separated: their own if known, else their number's.
+    `region`: where their number was issued, as ISO 3166-2 says it ("US-FL"), empty where that isn't known.
     `attributes`: lower-case names to text, from extra CSV columns; usable as tokens.
     """
 
@@ -56,6 +57,7 @@ class Contact(SQLModel, table=True):
     language: str = Field(default="", max_length=35)
     time_zone: str = Field(default="", max_length=64)
     zones: str = ""
+    region: str = Field(default="", max_length=8)
     consent_source: str = ""
     attributes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = instant()

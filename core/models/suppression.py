@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from core.models.columns import BIG, instant, words
+from core.models.people import AudienceKind
 
 
 class SuppressionCause(StrEnum):
@@ -21,8 +22,9 @@ class SuppressionCause(StrEnum):
 class Suppression(SQLModel, table=True):
     """That an address is out of reach while `lifted_at` is None.
 
-    `source`: what it came from, in a word ("inbound", "receipt", "staff", "backfill"). At most one is active for
-    an address.
+    `source`: what it came from, in a word ("inbound", "receipt", "staff", "backfill"). With `audience_id` or
+    `audience_kind` it holds only for blasts to that audience, or to audiences of that kind: its owner left a topic.
+    At most one is active for an address and scope.
     """
 
     __tablename__ = "suppressions"
@@ -30,6 +32,23 @@ class Suppression(SQLModel, table=True):
         sa.Index(
             "uq_suppressions_active",
             "address",
+            unique=True,
+            postgresql_where=sa.text("lifted_at IS NULL AND audience_id IS NULL AND audience_kind IS NULL"),
+            sqlite_where=sa.text("lifted_at IS NULL AND audience_id IS NULL AND audience_kind IS NULL"),
+        ),
+        # A NULL is unlike every other NULL, so each of these is about its own scope alone.
+        sa.Index(
+            "uq_suppressions_audience",
+            "address",
+            "audience_id",
+            unique=True,
+            postgresql_where=sa.text("lifted_at IS NULL"),
+            sqlite_where=sa.text("lifted_at IS NULL"),
+        ),
+        sa.Index(
+            "uq_suppressions_kind",
+            "address",
+            "audience_kind",
             unique=True,
             postgresql_where=sa.text("lifted_at IS NULL"),
             sqlite_where=sa.text("lifted_at IS NULL"),
@@ -40,6 +59,10 @@ class Suppression(SQLModel, table=True):
     address: str = Field(max_length=320, index=True)
     cause: SuppressionCause = Field(sa_type=words(SuppressionCause, "cause"))
     source: str = Field(max_length=32)
+    audience_id: UUID | None = Field(default=None, foreign_key="audiences.id", ondelete="CASCADE")
+    audience_kind: AudienceKind | None = Field(
+        default=None, sa_type=words(AudienceKind, "audience_kind"), nullable=True
+    )
     error_code: int = 0
     delivery_id: int | None = Field(
         default=None, sa_type=BIG, foreign_key="deliveries.id", ondelete="SET NULL", index=True

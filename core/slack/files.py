@@ -2,6 +2,7 @@
 
 from http.client import HTTPException
 from typing import IO, Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -10,6 +11,7 @@ from core.slack.gateway import SlackFailed
 
 _TIMEOUT_S = 30
 _CHUNK = 1 << 16
+_NO_WAY = frozenset((301, 302, 303, 307, 308, 401, 403, 404, 410))
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -35,11 +37,13 @@ def download(url: str, *, token: str, api_url: str, most: int) -> bytes:
             if answer.headers.get_content_type() == "text/html":
                 raise Invalid("Slack didn't let me read the file. Ask an operator whether the app has files:read.")
             return _capped(answer, most)
+    except HTTPError as refused:
+        with refused:  # it holds the connection open
+            if refused.code in _NO_WAY:
+                raise Invalid("Slack doesn't let me read the file (any more). Upload it again.") from None
+            raise SlackFailed("files.download", f"http {refused.code}") from None
     except (OSError, HTTPException) as failure:
-        code = getattr(failure, "code", None)
-        if code in (301, 302, 303, 307, 308, 401, 403, 404):
-            raise Invalid("Slack doesn't let me read the file (any more). Upload it again.") from failure
-        raise SlackFailed("files.download", f"http {code}" if code else type(failure).__name__) from failure
+        raise SlackFailed("files.download", type(failure).__name__) from failure
 
 
 def _is_of(url: str, api_url: str) -> bool:

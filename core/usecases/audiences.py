@@ -6,13 +6,16 @@ from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from core.errors import Invalid
 from core.models import Audience, AudienceKind, Contact, Membership, Suppression
 from core.models.dialect import insert
+from core.usecases import reach
 
 _LONGEST_NAME = 75
+_Left = aliased(Suppression)
 _KINDS = {AudienceKind.COMMUNITY: "a community audience", AudienceKind.EVENT: "an event’s audience"}
 
 
@@ -80,14 +83,19 @@ def named(session: Session, name: str, kind: AudienceKind | None, *, now: dateti
 
 def listing(session: Session, *, ids: Sequence[UUID] | None = None) -> list[Counted]:
     """Return all audiences (or those in `ids`) by name, with their counts."""
-    is_textable = sa.and_(col(Contact.phone).is_not(None), col(Suppression.id).is_(None))
+    has_left = sa.exists().where(
+        col(_Left.address) == col(Contact.phone),
+        col(_Left.lifted_at).is_(None),
+        (col(_Left.audience_id) == col(Audience.id)) | (col(_Left.audience_kind) == col(Audience.kind)),
+    )
+    is_textable = sa.and_(col(Contact.phone).is_not(None), col(Suppression.id).is_(None), ~has_left)
     query = (
         sa.select(Audience, sa.func.count(col(Contact.id)), sa.func.count(sa.case((is_textable, 1))))
         .outerjoin(Membership, col(Membership.audience_id) == col(Audience.id))
         .outerjoin(Contact, col(Contact.id) == col(Membership.contact_id))
         .outerjoin(
             Suppression,
-            sa.and_(col(Suppression.address) == col(Contact.phone), col(Suppression.lifted_at).is_(None)),
+            sa.and_(col(Suppression.address) == col(Contact.phone), reach.IS_ACTIVE, reach.IS_OF_ALL),
         )
         .group_by(col(Audience.id))
         .order_by(sa.func.lower(col(Audience.name)))

@@ -61,14 +61,18 @@ def judge(session: Session, blast_id: UUID, *, patience_s: int, now: datetime) -
     counts: Counter[DeliveryStatus] = Counter()
     last_left: list[datetime] = []
     rows = session.execute(
-        sa.select(col(Delivery.status), col(Delivery.accepted_at)).where(
+        sa.select(col(Delivery.status), col(Delivery.accepted_at), col(Delivery.ended_at)).where(
             col(Delivery.blast_id) == blast_id, col(Delivery.priority) == _PRIORITY
         )
     )
-    for status, accepted_at in rows:
+    is_waiting = False
+    for status, accepted_at, ended_at in rows:
         counts[status] += 1
+        is_waiting |= status in WAITING and ended_at is None
         last_left += [accepted_at] if accepted_at else []
-    verdict = _verdict(counts, is_due=bool(last_left) and now - max(last_left) > timedelta(seconds=patience_s))
+    if is_waiting:
+        return None
+    verdict = _verdict(counts, is_due=not last_left or now - max(last_left) > timedelta(seconds=patience_s))
     if verdict == "green":
         session.execute(
             sa.update(Blast)
@@ -82,8 +86,6 @@ def judge(session: Session, blast_id: UUID, *, patience_s: int, now: datetime) -
 
 def _verdict(counts: Counter[DeliveryStatus], *, is_due: bool) -> Verdict | None:
     tried = _tried(counts)
-    if any(counts[status] for status in WAITING):
-        return None
     if not tried:
         return "green"  # everybody chosen was skipped: there is nothing to learn from them
     failed = _failed(counts) / tried

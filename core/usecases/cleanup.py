@@ -35,7 +35,9 @@ def _to_tally(session: Session, before: datetime) -> Sequence[Blast]:
 def _deliveries(session: Session, before: datetime) -> int:
     tallied = sa.select(col(Blast.id)).where(col(Blast.tally).is_not(None))
     is_single = sa.and_(
-        col(Delivery.blast_id).is_(None), col(Delivery.created_at) < before, col(Delivery.status).not_in(_UNSETTLED)
+        col(Delivery.blast_id).is_(None),
+        col(Delivery.created_at) < before,
+        col(Delivery.status).not_in(_UNSETTLED) | col(Delivery.ended_at).is_not(None),
     )
     return _delete(session, Delivery, sa.or_(col(Delivery.blast_id).in_(tallied), is_single))
 

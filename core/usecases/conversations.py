@@ -34,6 +34,7 @@ _HAS_LEFT = (
     DeliveryStatus.DELIVERED,
 )
 _LONGEST_NOTE = 2000
+_NOBODY_DECIDED = "Nobody has decided about what looked like an opt-out, so it counts: they get no more texts."
 _GONE = "This conversation is gone. It was erased or cleaned up."
 
 
@@ -165,6 +166,16 @@ def not_opt_out(session: Session, conversation_id: UUID, *, by: Staff, now: date
         raise IllegalMove("There is nothing to undo: they aren't blocked, or they have said STOP themselves since.")
     _record(session, conversation, "not_opt_out", by=by, note="Not an opt-out: they can be texted again.", now=now)
     return conversation
+
+
+def confirm_likely_opt_outs(session: Session, *, before: datetime, now: datetime) -> int:
+    """Opt out whoever seemed to ask for it before `before`, when no staff has decided; their threads are told."""
+    confirmed = suppression.confirm_likely(session, before=before, now=now)
+    for each in confirmed:
+        inbound = session.get(Inbound, each.inbound_id) if each.inbound_id else None
+        if inbound is not None:
+            tell(session, inbound, _NOBODY_DECIDED, now=now)
+    return len(confirmed)
 
 
 def is_claimed(conversation: Conversation, *, now: datetime) -> bool:

@@ -1,29 +1,21 @@
 """A text from a member: kept once, read for what it asks, and acted on in the same transaction."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
-import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain import keywords
 from core.domain.keywords import Reading
-from core.models import Delivery, DeliveryKind, Inbound
+from core.models import Audience, Inbound
 from core.models.dialect import insert
-from core.usecases import conversations, sending, suppression
+from core.usecases import answers, conversations, optin, suppression, topics
 
-# Two machines that answer each other must not go on for ever.
-_SAME_ANSWER_AGAIN_AFTER = timedelta(minutes=10)
 _ASKED_AT_PROVIDER: dict[str, Literal["opt_out", "opt_in", "help"]] = {
     "STOP": "opt_out",
     "START": "opt_in",
     "HELP": "help",
-}
-_ANSWERS = {
-    "opt_out": "{organization}: you won't get any more texts from us. Reply START to get them again.",
-    "opt_in": "{organization}: you will get our texts again. Reply STOP to stop them, HELP for help.",
-    "help": "{organization}: reply STOP to get no more texts from us. Or write what you need: a person reads it.",
 }
 
 
@@ -39,22 +31,35 @@ class Text:
     opt_out_type: str = ""
 
 
-def take(session: Session, text: Text, *, organization: str, now: datetime) -> Reading | None:
+def take(session: Session, text: Text, *, organization: str, now: datetime, asks_twice: bool = False) -> Reading | None:
     """Keep a text and do what it asks; returns how it was read, or None when it was taken before.
 
     Certain opt-outs are suppressed at once; likely ones too, until staff have looked. What isn't a keyword is a
     conversation's. Where the provider has answered a keyword we say nothing: a text after its STOP would fail.
+    `asks_twice`: whoever wants texts again is asked to confirm it (double opt-in).
     """
-    asked = _ASKED_AT_PROVIDER.get(text.opt_out_type.upper())
-    reading = Reading(asked, "certain", text.opt_out_type.lower()) if asked else keywords.read(text.body)
+    theirs = topics.of(session, text.address)
+    reading = _read(session, text, theirs, now=now)
     inbound = _keep(session, text, reading, now=now)
     if inbound is None:
         return None
-    is_answered = bool(text.opt_out_type) or keywords.provider_answers(text.body) is not None
     if reading.certainty != "certain":
         _show(session, inbound, reading, now=now)
-    elif _do(session, inbound, reading, now=now) and not is_answered:
-        _answer(session, inbound, _ANSWERS[reading.kind].format(organization=organization), now=now)
+        return reading
+    is_answered = bool(text.opt_out_type) or keywords.provider_answers(text.body) is not None
+    answer = _do(session, inbound, reading, theirs, asks_twice=asks_twice, now=now)
+    if answer is not None and (not is_answered or answer is answers.CONFIRM):
+        answers.give(session, inbound, answer, organization=organization, now=now)
+    return reading
+
+
+def _read(session: Session, text: Text, theirs: list[Audience], *, now: datetime) -> Reading:
+    asked = _ASKED_AT_PROVIDER.get(text.opt_out_type.upper())
+    if asked:
+        return Reading(asked, "certain", text.opt_out_type.lower())
+    reading = keywords.read(text.body, topics=[audience.name for audience in theirs])
+    if reading.kind == "opt_in" and reading.certainty == "likely" and optin.is_asked(session, text.address, now=now):
+        return replace(reading, certainty="certain")
     return reading
 
 
@@ -85,39 +90,27 @@ def _show(session: Session, inbound: Inbound, reading: Reading, *, now: datetime
     conversations.receive(session, inbound, now=now)
 
 
-def _do(session: Session, inbound: Inbound, reading: Reading, *, now: datetime) -> bool:
-    """Do what a keyword certainly asks for; returns whether the member is owed an answer."""
+def _do(
+    session: Session, inbound: Inbound, reading: Reading, theirs: list[Audience], *, asks_twice: bool, now: datetime
+) -> answers.Answer | None:
+    """Do what a keyword certainly asks for; returns the answer that the member is owed, if any."""
+    topic = topics.named(reading.topic, theirs) if reading.topic else None
     if reading.kind == "opt_out":
-        is_new = suppression.opt_out(session, inbound.address, source="inbound", inbound_id=inbound.id, now=now)
-        conversations.tell(session, inbound, "They asked for no more texts, and are opted out.", now=now)
-        return is_new
+        return _leave(session, inbound, topic, now=now) if topic else _stop(session, inbound, now=now)
     if reading.kind == "opt_in":
-        return _lift(session, inbound, now=now)
-    return True
+        is_second = optin.is_asked(session, inbound.address, now=now)
+        return optin.take(session, inbound, topic, theirs, asks_first=asks_twice and not is_second, now=now)
+    return answers.HELP
 
 
-def _lift(session: Session, inbound: Inbound, *, now: datetime) -> bool:
-    suppression.lift(session, inbound.address, by="member", causes=suppression.MEMBERS_MAY_LIFT, now=now)
-    if suppression.active(session, inbound.address):
-        # What staff decided is theirs to undo: they see the text.
-        conversations.receive(session, inbound, now=now)
-        return False
-    conversations.tell(session, inbound, "They asked for texts again, and can be texted.", now=now)
-    return True
+def _stop(session: Session, inbound: Inbound, *, now: datetime) -> answers.Answer | None:
+    is_new = suppression.opt_out(session, inbound.address, source="inbound", inbound_id=inbound.id, now=now)
+    conversations.tell(session, inbound, "They asked for no more texts, and are opted out.", now=now)
+    return answers.STOPPED if is_new else None
 
 
-def _answer(session: Session, inbound: Inbound, body: str, *, now: datetime) -> None:
-    is_repeated = session.scalar(
-        sa.select(
-            sa.exists().where(
-                col(Delivery.address) == inbound.address,
-                col(Delivery.kind) == DeliveryKind.ANSWER,
-                col(Delivery.body) == body,
-                col(Delivery.created_at) > now - _SAME_ANSWER_AGAIN_AFTER,
-            )
-        )
-    )
-    if not is_repeated:
-        sending.queue(
-            session, kind=DeliveryKind.ANSWER, address=inbound.address, sender=inbound.sender, body=body, now=now
-        )
+def _leave(session: Session, inbound: Inbound, topic: topics.Topic, *, now: datetime) -> answers.Answer | None:
+    is_new = topics.leave(session, inbound.address, topic, inbound_id=inbound.id, now=now)
+    conversations.tell(session, inbound, f"They asked for no more texts about {topic.name}.", now=now)
+    is_told = is_new and suppression.active(session, inbound.address) is None
+    return answers.LEFT.about(topic.name) if is_told else None

@@ -21,6 +21,7 @@ class Known:
     language: str = ""
     time_zone: str = ""
     zones: str = ""
+    region: str = ""
     consent_source: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
     before: tuple[object, ...] | None = None
@@ -36,6 +37,7 @@ class Known:
             self.language,
             self.time_zone,
             self.zones,
+            self.region,
             self.consent_source,
             self.attributes,
         )
@@ -64,6 +66,7 @@ class Known:
         self.language = entry.language or self.language
         self.time_zone = entry.time_zone or self.time_zone
         self.zones = self.time_zone or entry.zones or self.zones
+        self.region = entry.region or self.region
         self.consent_source = entry.consent_source or self.consent_source
         if entry.attributes:
             self.attributes = self.attributes | entry.attributes

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import settings
-from core.domain import hours, message, tokens
+from core.domain import message, tokens
 from core.domain.hours import QuietHours
 from core.domain.message import Measure
 from core.errors import Invalid
-from core.models import ChannelName, Contact, SkipReason, Suppression
-from core.usecases import planning
+from core.models import ChannelName, Contact, SkipReason
+from core.usecases import planning, reach, windows
 from core.usecases.merging import values
 
 # The oddest of so many is odd enough.
@@ -155,17 +155,16 @@ def _first(session: Session, content: Content, template: tokens.Template) -> str
 def _each(content: Content, names: frozenset[str]) -> sa.Subquery:
     """Return each recipient's values for these tokens, and why they are out of reach, if they are."""
     who = planning.recipients(content.audience_ids, content.excluded_ids, content.channel).subquery("who")
+    held = reach.held(content.audience_ids)
     attributes = sorted(names - _OWN)
     own = (col(Contact.name), col(Contact.first_name)) if names & _OWN else (sa.literal(""), sa.literal(""))
     picked = [own[0].label("name"), own[1].label("first_name")]
     picked += [col(Contact.attributes)[name].as_string().label(f"value_{i}") for i, name in enumerate(attributes)]
     return (
-        sa.select(*picked, planning.skip_reason(col(Suppression.cause)).label("reason"), col(Contact.created_at))
+        sa.select(*picked, held.c.reason.label("reason"), col(Contact.created_at))
         .select_from(who)
         .join(Contact, col(Contact.id) == who.c.id)
-        .outerjoin(
-            Suppression, sa.and_(col(Suppression.address) == who.c.address, col(Suppression.lifted_at).is_(None))
-        )
+        .outerjoin(held, held.c.address == who.c.address)
         .subquery("each")
     )
 
@@ -254,19 +253,12 @@ def _finish_at(session: Session, content: Content, segments: int, now: datetime)
     chosen = settings.current()
     start = max(content.send_at or now, now + timedelta(seconds=chosen.undo_seconds))
     sent = start + timedelta(seconds=segments / chosen.sender_rate if chosen.sender_rate else 0)
-    return max(sent, _open_for_all(session, content, start, QuietHours.parse(chosen.quiet_hours)))
+    return max(sent, _open_for_all(session, content, start, chosen.quiet))
 
 
-def _open_for_all(session: Session, content: Content, start: datetime, window: QuietHours) -> datetime:
-    if not content.audience_ids or window == hours.ALWAYS:
+def _open_for_all(session: Session, content: Content, start: datetime, quiet: QuietHours | None) -> datetime:
+    if not content.audience_ids or quiet is None:
         return start
     who = planning.recipients(content.audience_ids, content.excluded_ids, content.channel).subquery("who")
-    zones = session.scalars(sa.select(who.c.zones).distinct())
-    return max((_opens(found, start, window) for found in zones), default=start)
-
-
-def _opens(zones: str, start: datetime, window: QuietHours) -> datetime:
-    try:
-        return hours.next_open(tuple(filter(None, zones.split(","))), start, window)
-    except Invalid:
-        return start
+    opening = (windows.opens_at(place, quiet, now=start) for place in windows.places(session, who))
+    return max(filter(None, opening), default=start)

@@ -193,7 +193,8 @@ def _move(session: Session, moved: Sequence[_Row], *, now: datetime) -> None:
             error="",
             provider_sid=told.c.sid,
             accepted_at=sa.func.coalesce(col(Delivery.accepted_at), now),
-            ended_at=sa.case((told.c.status.in_([end.value for end in ENDS]), now), else_=col(Delivery.ended_at)),
+            # An unknown that was left as it is may turn out to be on its way.
+            ended_at=sa.case((told.c.status.in_([end.value for end in ENDS]), now)),
         )
         .execution_options(synchronize_session=False)
     )

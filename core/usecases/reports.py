@@ -1,7 +1,7 @@
 """How a blast is doing: counts by state, pace, and when it will be done."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,11 +13,17 @@ from core.domain.lifecycles import IN_FLIGHT, WAITING, DeliveryStatus
 from core.models import Delivery
 
 _RATE_WINDOW = timedelta(seconds=10)
+_MOST_INSTANTS = 200
+_MOST_OPENINGS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The counts of a blast at one instant. `rate`: messages per second of late; `failures`: by provider code."""
+    """The counts of a blast at one instant. `rate`: messages per second of late; `failures`: by provider code.
+
+    Of the unknowns, `undecided` wait for a person, and `left` are as final as they can be. `openings`: how many wait
+    for which instant, the next few, before they are tried for the first time; `waits_until`: the last of all of them.
+    """
 
     counts: Mapping[DeliveryStatus, int]
     skipped: Mapping[str, int]
@@ -25,6 +31,9 @@ class Progress:
     rate: float
     left_at: datetime | None
     waits_until: datetime | None
+    undecided: int = 0
+    left: int = 0
+    openings: Sequence[tuple[datetime, int]] = ()
 
     @property
     def recipients(self) -> int:
@@ -34,7 +43,7 @@ class Progress:
     @property
     def waiting(self) -> int:
         """How many have not left, or are not known to have."""
-        return sum(self.counts.get(status, 0) for status in WAITING)
+        return sum(self.counts.get(status, 0) for status in WAITING) - self.left
 
     @property
     def in_flight(self) -> int:
@@ -48,7 +57,10 @@ class Progress:
             return now
         if not self.rate:
             return self.waits_until
-        return max(now + timedelta(seconds=pending / self.rate), self.waits_until or now)
+        ends = now + timedelta(seconds=(pending - sum(count for _, count in self.openings)) / self.rate)
+        for opens_at, count in self.openings:
+            ends = max(ends, opens_at) + timedelta(seconds=count / self.rate)
+        return max(ends, self.waits_until or now)
 
     def as_json(self) -> dict[str, object]:
         """Return the counts under the names that `blast status --json` promises."""
@@ -74,6 +86,7 @@ def progress(session: Session, blast_id: UUID, *, now: datetime) -> Progress:
         counts[status] += count
         if reason is not None:
             skipped[reason.value] = count
+    undecided, left = _unknowns(session, blast_id) if counts[DeliveryStatus.UNKNOWN] else (0, 0)
     return Progress(
         counts=counts,
         skipped=skipped,
@@ -81,7 +94,21 @@ def progress(session: Session, blast_id: UUID, *, now: datetime) -> Progress:
         rate=_rate(session, blast_id, now),
         left_at=session.scalar(sa.select(sa.func.max(Delivery.accepted_at)).where(col(Delivery.blast_id) == blast_id)),
         waits_until=_waits_until(session, blast_id, now),
+        undecided=undecided,
+        left=left,
+        openings=_openings(session, blast_id, now),
     )
+
+
+def _unknowns(session: Session, blast_id: UUID) -> tuple[int, int]:
+    """Count the unknowns that wait for a person, and those that were left as they are."""
+    is_open = col(Delivery.ended_at).is_(None)
+    row = session.execute(
+        sa.select(
+            sa.func.count().filter(is_open, col(Delivery.untraced_at).is_not(None)), sa.func.count().filter(~is_open)
+        ).where(col(Delivery.blast_id) == blast_id, col(Delivery.status) == DeliveryStatus.UNKNOWN)
+    ).one()
+    return row[0], row[1]
 
 
 def _failures(session: Session, blast_id: UUID, counts: Mapping[DeliveryStatus, int]) -> dict[int, int]:
@@ -104,6 +131,26 @@ def _rate(session: Session, blast_id: UUID, now: datetime) -> float:
         )
     )
     return (left or 0) / _RATE_WINDOW.total_seconds()
+
+
+def _openings(session: Session, blast_id: UUID, now: datetime) -> list[tuple[datetime, int]]:
+    """Count who waits for the same instant, as those do whose quiet hours end then: a minute is as good as another."""
+    rows = session.execute(
+        sa.select(col(Delivery.not_before), sa.func.count())
+        .where(
+            col(Delivery.blast_id) == blast_id,
+            col(Delivery.status) == DeliveryStatus.PENDING,
+            col(Delivery.not_before) > now,
+            col(Delivery.attempt) == 0,
+        )
+        .group_by(col(Delivery.not_before))
+        .order_by(col(Delivery.not_before))
+        .limit(_MOST_INSTANTS)
+    )
+    openings: Counter[datetime] = Counter()
+    for at, count in rows:
+        openings[at.replace(second=0, microsecond=0)] += count
+    return list(openings.items())[:_MOST_OPENINGS]
 
 
 def _waits_until(session: Session, blast_id: UUID, now: datetime) -> datetime | None:

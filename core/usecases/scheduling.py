@@ -57,7 +57,8 @@ def sweep_cancelled(session: Session, *, now: datetime) -> None:
 
 def _is_over(now: datetime) -> list[sa.ColumnElement[bool]]:
     of_this = col(Delivery.blast_id) == col(Blast.id)
-    is_waiting = sa.exists().where(of_this, col(Delivery.status).in_(WAITING))
+    # An unknown that was left as it is has an end.
+    is_waiting = sa.exists().where(of_this, col(Delivery.status).in_(WAITING), col(Delivery.ended_at).is_(None))
     is_awaited = sa.exists().where(
         of_this, col(Delivery.status).in_(IN_FLIGHT), col(Delivery.accepted_at) > now - _PATIENCE
     )

@@ -13,8 +13,9 @@ from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus, ChannelName, Delivery, DeliveryKind, SkipReason, Suppression
 from core.models.columns import UtcDateTime
 from core.models.dialect import recordset
+from core.usecases import reach
 from core.usecases.merging import merged
-from core.usecases.planning import BLAST_PRIORITY, skip_reason
+from core.usecases.planning import BLAST_PRIORITY
 
 T = TypeVar("T")
 # A value, or the place for one in a statement that is made once.
@@ -43,6 +44,7 @@ class Claimed(NamedTuple):
     segments: int
     blast_id: UUID | None
     closes_at: datetime | None = None
+    claimed_at: datetime | None = None
 
 
 def queue(
@@ -138,7 +140,7 @@ def _claiming(*, is_urgent: bool) -> sa.Update:
     lane = None if is_urgent else sa.bindparam("lane", type_=sa.Uuid())
     due = (
         # Judged here, where each row is looked at once, rather than in every column that depends on it.
-        sa.select(_TABLE.c.id, _cause().label("cause"), _has_had_enough().label("has_had_enough"))
+        sa.select(_TABLE.c.id, _cause(lane).label("cause"), _has_had_enough().label("has_had_enough"))
         .where(*_due(sa.bindparam("by", type_=sa.String()), lane, now))
         .order_by(_TABLE.c.priority, _TABLE.c.not_before, _TABLE.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer()))
@@ -180,13 +182,14 @@ def _in_lane(lane: Bound[UUID] | None) -> list[sa.ColumnElement[bool]]:
     return [col(Delivery.blast_id) == lane, is_sending]
 
 
-def _cause() -> sa.ScalarSelect[str | None]:
+def _cause(lane: Bound[UUID] | None) -> sa.ScalarSelect[str | None]:
     """Return the SQL for why a row's recipient must not be messaged, if they must not."""
     return (
-        sa.select(skip_reason(col(Suppression.cause)))
+        sa.select(sa.func.min(reach.skip_reason(col(Suppression.cause))))
         .where(
             col(Suppression.address) == _TABLE.c.address,
-            col(Suppression.lifted_at).is_(None),
+            reach.IS_ACTIVE,
+            reach.IS_OF_ALL if lane is None else reach.is_for(reach.of_blast(lane)),
             # The one confirmation of an opt-out goes to somebody who is suppressed by then.
             _TABLE.c.kind != DeliveryKind.ANSWER.value,
         )
@@ -227,7 +230,7 @@ def _with_bodies(session: Session, lane: UUID | None, rows: Sequence[sa.Row[Any]
             .execution_options(synchronize_session=False)
         )
     return [
-        Claimed(row.id, row.attempt, _KINDS[row.kind], row.address, text.body, text.segments, lane, row.closes_at)
+        Claimed(row.id, row.attempt, _KINDS[row.kind], row.address, text.body, text.segments, lane, row.closes_at, now)
         for row, text in zip(rows, texts, strict=True)
         if not isinstance(text, SkipReason)
     ]
@@ -235,13 +238,14 @@ def _with_bodies(session: Session, lane: UUID | None, rows: Sequence[sa.Row[Any]
 
 def release(session: Session, claims: Sequence[Claimed]) -> None:
     """Give back what was claimed and is known not to have been sent: the next claim takes it up at once."""
-    rows = [{"id": claim.id, "attempt": claim.attempt} for claim in claims]
-    back = recordset(session, "back", {"id": sa.BigInteger(), "attempt": sa.Integer()}, rows)
+    rows = [{"id": claim.id, "claimed_at": claim.claimed_at} for claim in claims]
+    back = recordset(session, "back", {"id": sa.BigInteger(), "claimed_at": UtcDateTime()}, rows)
     session.execute(
         sa.update(Delivery)
         .where(
             col(Delivery.id) == back.c.id,
-            col(Delivery.attempt) == back.c.attempt,
+            # The next claim has the same attempt: said twice, since the first answer was lost, this must not undo it.
+            col(Delivery.claimed_at) == back.c.claimed_at,
             col(Delivery.status) == DeliveryStatus.CLAIMED,
         )
         .values(status=DeliveryStatus.PENDING, attempt=col(Delivery.attempt) - 1)

@@ -1,16 +1,19 @@
 """Who must not be messaged: put on the list, taken off it, and why; the next claim minds it."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from core.models import Suppression, SuppressionCause
+from core.models import AudienceKind, Suppression, SuppressionCause
 from core.models.dialect import insert
+from core.usecases import reach
 
-_ACTIVE = col(Suppression.lifted_at).is_(None)
+_ACTIVE = reach.IS_ACTIVE
 _REPLACED = "a stronger cause"
+_MOST_CONFIRMED = 200
 # The source of an opt-out that was read from free words and that staff have not confirmed yet.
 LIKELY = "likely"
 # Whoever writes START has a working phone and wants texts; what staff decided is staff's to undo.
@@ -18,8 +21,9 @@ MEMBERS_MAY_LIFT = frozenset({SuppressionCause.OPT_OUT, SuppressionCause.HARD_FA
 
 
 def active(session: Session, address: str) -> Suppression | None:
-    """Return why an address is out of reach now, or None when it isn't."""
-    return session.scalars(sa.select(Suppression).where(col(Suppression.address) == address, _ACTIVE)).one_or_none()
+    """Return why an address is out of reach of everything now, or None when it isn't."""
+    is_theirs = col(Suppression.address) == address
+    return session.scalars(sa.select(Suppression).where(is_theirs, _ACTIVE, reach.IS_OF_ALL)).one_or_none()
 
 
 def opt_out(
@@ -68,40 +72,103 @@ def suppress(
     """
     if cause is SuppressionCause.OPT_OUT and source != LIKELY:
         is_weaker = (col(Suppression.cause) != cause) | (col(Suppression.source) == LIKELY)
-        _end(session, address, is_weaker, by=_REPLACED, now=now)
+        _end(session, address, is_weaker & reach.IS_OF_ALL, by=_REPLACED, now=now)
+    return _add(
+        session,
+        address,
+        cause=cause,
+        source=source,
+        error_code=error_code,
+        delivery_id=delivery_id,
+        inbound_id=inbound_id,
+        staff_id=staff_id,
+        now=now,
+    )
+
+
+def leave(
+    session: Session,
+    address: str,
+    *,
+    audience_id: UUID | None = None,
+    kind: AudienceKind | None = None,
+    inbound_id: int | None = None,
+    now: datetime,
+) -> bool:
+    """Take an address out of one audience's reach, or of all of one kind; the rest may still message it.
+
+    Returns False when it was out already.
+    """
+    return _add(
+        session,
+        address,
+        cause=SuppressionCause.OPT_OUT,
+        source="inbound",
+        audience_id=audience_id,
+        audience_kind=kind,
+        inbound_id=inbound_id,
+        now=now,
+    )
+
+
+def rejoin(
+    session: Session,
+    address: str,
+    *,
+    audience_id: UUID | None = None,
+    kind: AudienceKind | None = None,
+    now: datetime,
+) -> bool:
+    """Undo `leave`; with no scope, all that was left. Returns False when nothing was."""
+    is_named = (
+        (col(Suppression.audience_id) == audience_id) & (col(Suppression.audience_id).is_not(None))
+        | (col(Suppression.audience_kind) == kind) & (col(Suppression.audience_kind).is_not(None))
+        if audience_id or kind
+        else ~reach.IS_OF_ALL
+    )
+    return _end(session, address, is_named, by="member", now=now)
+
+
+def _add(session: Session, address: str, *, now: datetime, **values: Any) -> bool:
     added = session.scalar(
         insert(session, Suppression)
-        .values(
-            id=uuid4(),
-            address=address,
-            cause=cause,
-            source=source,
-            error_code=error_code,
-            delivery_id=delivery_id,
-            inbound_id=inbound_id,
-            staff_id=staff_id,
-            created_at=now,
-            lifted_by="",
-        )
-        .on_conflict_do_nothing(index_elements=["address"], index_where=sa.text("lifted_at IS NULL"))
+        .values(**({"id": uuid4(), "address": address, "error_code": 0, "created_at": now, "lifted_by": ""} | values))
+        .on_conflict_do_nothing()
         .returning(col(Suppression.id))
     )
     return added is not None
 
 
-def lift(
-    session: Session,
-    address: str,
-    *,
-    by: str,
-    now: datetime,
-    causes: frozenset[SuppressionCause] = frozenset(SuppressionCause),
-) -> bool:
+def lift(session: Session, address: str, *, by: str, now: datetime) -> bool:
     """Let an address be messaged again; the record of why it wasn't is kept. Returns False when nothing was to lift.
 
-    `by` says who wanted it: "member", "cli", or the id of a member of staff.
+    `by` says who wanted it: "cli", or the id of a member of staff.
     """
-    return _end(session, address, col(Suppression.cause).in_(causes), by=by, now=now)
+    return _end(session, address, sa.true(), by=by, now=now)
+
+
+def start(session: Session, address: str, *, now: datetime) -> bool:
+    """Undo a member's STOP, as they ask; topics that they have left stay left. Returns False when there was none."""
+    is_theirs = reach.IS_OF_ALL & col(Suppression.cause).in_(MEMBERS_MAY_LIFT)
+    return _end(session, address, is_theirs, by="member", now=now)
+
+
+def confirm_likely(session: Session, *, before: datetime, now: datetime) -> list[Suppression]:
+    """Make likely opt-outs certain that nobody has looked at since `before`; returns those that they replace."""
+    found = session.scalars(_unanswered(before).limit(_MOST_CONFIRMED).with_for_update(skip_locked=True)).all()
+    for each in found:
+        opt_out(session, each.address, source="unanswered", inbound_id=each.inbound_id, now=now)
+    return list(found)
+
+
+def has_unanswered(session: Session, *, before: datetime) -> bool:
+    """Tell whether a likely opt-out has waited for staff since `before`."""
+    return session.scalar(_unanswered(before).limit(1)) is not None
+
+
+def _unanswered(before: datetime) -> sa.Select[Suppression]:
+    is_due = (_ACTIVE, col(Suppression.source) == LIKELY, col(Suppression.created_at) <= before)
+    return sa.select(Suppression).where(*is_due).order_by(col(Suppression.created_at))
 
 
 def lift_likely(session: Session, address: str, *, by: str, now: datetime) -> bool:

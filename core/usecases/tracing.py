@@ -10,19 +10,24 @@ from sqlmodel import Session, col
 from core import settings
 from core.domain import address
 from core.models import Audience, Blast, Contact, Delivery, Membership, Suppression
+from core.usecases import suppression, topics
 
 _MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is known of an address. `deliveries`: the latest first, each with its blast's name, if it has one."""
+    """What is known of an address. `left`: the topics that its owner wants nothing of, by name.
+
+    `deliveries`: the latest first, each with its blast's name, if it has one.
+    """
 
     address: str
     is_known: bool
     audiences: Sequence[str]
     suppression: Suppression | None
     deliveries: Sequence[tuple[Delivery, str]]
+    left: Sequence[str] = ()
 
 
 def why(session: Session, phone_or_email: str) -> Story:
@@ -38,12 +43,12 @@ def why(session: Session, phone_or_email: str) -> Story:
     )
     is_theirs = (col(Contact.phone) == wanted) | (col(Contact.email) == wanted)
     contact_id = session.scalar(sa.select(col(Contact.id)).where(is_theirs))
-    is_active = (col(Suppression.address) == wanted, col(Suppression.lifted_at).is_(None))
     return Story(
         address=wanted,
         is_known=contact_id is not None,
         audiences=_audiences(session, contact_id),
-        suppression=session.scalar(sa.select(Suppression).where(*is_active)),
+        suppression=suppression.active(session, wanted),
+        left=topics.left(session, wanted),
         deliveries=_deliveries(session, wanted),
     )
 

@@ -15,7 +15,7 @@ from core.models.columns import JSON, UtcDateTime
 from core.models.dialect import insert, keep_others_from_writing, recordset
 from core.usecases.matching import Known
 
-_TEXTS = ("phone", "email", "name", "first_name", "language", "time_zone", "zones", "consent_source")
+_TEXTS = ("phone", "email", "name", "first_name", "language", "time_zone", "zones", "region", "consent_source")
 _texts = attrgetter(*_TEXTS)
 _COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "id": sa.Uuid(),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -17,17 +17,43 @@ from core.models.dialect import recordset
 
 _COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "zones": sa.Text(),
+    "region": sa.Text(),
     "opens_at": UtcDateTime(),
     "closes_at": UtcDateTime(),
 }
 
 
-def of(session: Session, zones: Sequence[str], quiet: QuietHours | None, *, now: datetime) -> sa.FromClause:
-    """Return (zones, opens_at, closes_at) for each set of zones; `opens_at` is None where that never is.
+class Place(NamedTuple):
+    """Where somebody may be: the time zones, comma-separated, and the region in which their number was issued."""
+
+    zones: str
+    region: str
+
+
+def places(session: Session, who: sa.FromClause) -> list[Place]:
+    """Return where people may be, each place once."""
+    return [Place(*row) for row in session.execute(sa.select(who.c.zones, who.c.region).distinct())]
+
+
+def of(session: Session, where: Sequence[Place], quiet: QuietHours | None, *, now: datetime) -> sa.FromClause:
+    """Return (zones, region, opens_at, closes_at) for each place; `opens_at` is None where that never is.
 
     `closes_at` is None where quiet hours never begin again.
     """
-    return recordset(session, "opens", _COLUMNS, [_window(each, quiet, now) for each in zones])
+    return recordset(session, "opens", _COLUMNS, [_window(each, quiet, now) for each in where])
+
+
+def is_at(opens: sa.FromClause, who: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return the SQL that finds somebody's window."""
+    return sa.and_(opens.c.zones == who.c.zones, opens.c.region == who.c.region)
+
+
+def opens_at(place: Place, quiet: QuietHours, *, now: datetime) -> datetime | None:
+    """Return when people at a place may be messaged next, or None if they never may."""
+    try:
+        return hours.next_open(_zones(place), now, hours.of_region(quiet, place.region))
+    except Invalid:  # the number may lie in zones so far apart that their hours never overlap
+        return None
 
 
 def has_closed(session: Session, *, now: datetime) -> bool:
@@ -38,15 +64,19 @@ def has_closed(session: Session, *, now: datetime) -> bool:
 def move_on(session: Session, quiet: QuietHours | None, *, now: datetime) -> int:
     """Hold what couldn't leave in its recipient's window until the next one; returns how many were held."""
     closed = (
-        sa.select(col(Delivery.id), sa.func.coalesce(col(Contact.zones), "").label("zones"))
+        sa.select(
+            col(Delivery.id),
+            sa.func.coalesce(col(Contact.zones), "").label("zones"),
+            sa.func.coalesce(col(Contact.region), "").label("region"),
+        )
         .outerjoin(Contact, col(Contact.id) == col(Delivery.contact_id))
         .where(*_has_closed(now))
         .subquery("closed")
     )
-    opens = of(session, session.scalars(sa.select(closed.c.zones).distinct()).all(), quiet, now=now)
+    opens = of(session, places(session, closed), quiet, now=now)
     moved = (
         sa.select(closed.c.id, opens.c.opens_at, opens.c.closes_at)
-        .join(opens, opens.c.zones == closed.c.zones)
+        .join(opens, is_at(opens, closed))
         .subquery("moved")
     )
     never = moved.c.opens_at.is_(None)
@@ -68,12 +98,16 @@ def _has_closed(now: datetime) -> list[sa.ColumnElement[bool]]:
     return [col(Delivery.status) == DeliveryStatus.PENDING, col(Delivery.closes_at) <= now]
 
 
-def _window(zones: str, quiet: QuietHours | None, now: datetime) -> dict[str, Any]:
+def _window(place: Place, quiet: QuietHours | None, now: datetime) -> dict[str, Any]:
+    window: dict[str, Any] = {**place._asdict(), "opens_at": now, "closes_at": None}
     if quiet is None:
-        return {"zones": zones, "opens_at": now, "closes_at": None}
-    places = tuple(filter(None, zones.split(",")))
-    try:
-        opens_at = hours.next_open(places, now, quiet)
-    except Invalid:  # the number may lie in zones so far apart that their hours never overlap
-        return {"zones": zones, "opens_at": None, "closes_at": None}
-    return {"zones": zones, "opens_at": opens_at, "closes_at": hours.closes_at(places, opens_at, quiet)}
+        return window
+    opening = opens_at(place, quiet, now=now)
+    if opening is None:
+        return window | {"opens_at": None}
+    closing = hours.closes_at(_zones(place), opening, hours.of_region(quiet, place.region))
+    return window | {"opens_at": opening, "closes_at": closing}
+
+
+def _zones(place: Place) -> tuple[str, ...]:
+    return tuple(filter(None, place.zones.split(",")))

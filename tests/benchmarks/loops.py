@@ -28,7 +28,7 @@ async def _bare(count: int, in_flight: int) -> float:
         [channel.form(Outgoing(n, 1, config.sender, people.address(n), people.BODY)) for n in range(1, count + 1)]
     )
     await channel.close()
-    login = aiohttp.BasicAuth(config.twilio_account_sid, config.twilio_auth_token).encode()
+    login = aiohttp.encode_basic_auth(config.twilio_account_sid, config.twilio_auth_token)
     headers = {"Authorization": login, "Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(

@@ -23,7 +23,7 @@ from core.models import (
     SuppressionCause,
 )
 from core.slack import blocks
-from core.slack.views import card, composer, home, imports, meter, outcome, story, thread
+from core.slack.views import card, composer, home, imports, meter, outcome, story, thread, unknowns
 from core.usecases.cards import Facts
 from core.usecases.choices import Choice
 from core.usecases.previewing import Preview, Sample
@@ -68,6 +68,7 @@ def _cards() -> Iterator[Drawn]:
         for facts in (_facts(status), _facts(status, is_plain=True)):
             yield Drawn("card.render", "message", card.render(facts, NOON).blocks)
             yield Drawn("outcome.render", "message", outcome.render(facts, NOON))
+            yield Drawn("unknowns.render", "message", unknowns.render(facts, card.value(facts.blast)))
 
 
 def _modals() -> Iterator[Drawn]:
@@ -160,6 +161,8 @@ def _progress(*, is_planned: bool) -> Progress:
         rate=99.9,
         left_at=NOON,
         waits_until=None,
+        undecided=1_000_000 if is_planned else 0,
+        openings=[(NOON + timedelta(hours=ahead), 1_000_000) for ahead in range(8)] if is_planned else [],
     )
 
 
@@ -222,5 +225,10 @@ def _story() -> Story:
     ]
     audiences = [long(75)] * 60
     return Story(
-        address=phone(1), is_known=True, audiences=audiences, suppression=_suppression("inbound"), deliveries=deliveries
+        address=phone(1),
+        is_known=True,
+        audiences=audiences,
+        suppression=_suppression("inbound"),
+        left=audiences,
+        deliveries=deliveries,
     )

@@ -41,9 +41,7 @@ class House:
 
     def close(self) -> None:
         """Stop everything, the stand-ins last."""
-        for name in [*(name for name in self._running if name != "sandbox"), "sandbox"]:
-            if name in self._running:
-                children.stop(self._running.pop(name))
+        self.stop(*(name for name in list(self._running) if name != "sandbox"), "sandbox")
         self.redis.stop()
 
     def start(self, name: str) -> None:
@@ -58,11 +56,16 @@ class House:
         children.sweep(process)
 
     def restart(self, *names: str) -> None:
-        """Stop processes, if they run, and start them with the settings as they are now."""
+        """Stop processes, and start them with the settings as they are now."""
+        self.stop(*names)
+        for name in names:
+            self.start(name)
+
+    def stop(self, *names: str) -> None:
+        """Stop those of these processes that run, as a supervisor would."""
         for name in names:
             if name in self._running:
                 children.stop(self._running.pop(name))
-            self.start(name)
 
     def blast(self, *words: str | Path) -> str:
         """Run the command line; return what it printed."""
@@ -86,7 +89,9 @@ class House:
     def _await(self, name: str) -> None:
         if name in _DOORS:
             is_healthy = partial(ports.is_healthy, "/healthz", port=self.port(name))
-            assert ports.wait_until(is_healthy, seconds=READY_SECONDS), f"{name}: {self.log(name)[-2000:]}"
+            has_ended = self._running[name].poll
+            ports.wait_until(lambda: is_healthy() or has_ended() is not None, seconds=READY_SECONDS)
+            assert is_healthy(), f"{name} doesn't answer: {self.log(name)[-2000:]}"
 
 
 @contextmanager

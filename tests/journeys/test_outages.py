@@ -46,8 +46,9 @@ def test_a_worker_killed_in_mid_send_leaves_nobody_texted_twice_and_nobody_forgo
     agreeing.agree(story)
     until("a third to be texted", lambda: texted(story) >= len(story.crowd.people) // 3, seconds=30)
     house.kill("worker")
+    assert story.terminal.status(story.blast_id)["claimed"], "it was killed while it held nothing: nothing is shown"
     house.start("worker")
-    known = until("everybody's end", lambda: settled(story), seconds=LEASE_SECONDS + NOTICED_SECONDS)
+    known = until("everybody's end", lambda: settled(story), seconds=LEASE_SECONDS + NOTICED_SECONDS, step_s=3)
     texts = [text["to"] for text in story.stand_ins.texts() if MARK in text["body"]]
     assert len(texts) == len(set(texts))
     gone = known["delivered"] + known["undelivered"] + known["failed"]

@@ -27,7 +27,7 @@ _BROKEN = "\ufffd"
 
 @dataclass(slots=True)
 class Entry:
-    """A person as one row gives them; empty means that the row doesn't say. `zones` as for a contact."""
+    """A person as one row gives them; empty means that the row doesn't say. `zones` and `region` as for a contact."""
 
     row: Row
     phone: str | None = None
@@ -37,6 +37,7 @@ class Entry:
     language: str = ""
     time_zone: str = ""
     zones: str = ""
+    region: str = ""
     consent_source: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
 
@@ -124,6 +125,7 @@ def _place(entry: Entry, said: str) -> None:
     except Invalid:
         entry.attributes["time_zone"] = _short(said, "time zone", _LONGEST_VALUE)
     entry.zones = entry.time_zone or (",".join(address.zones(entry.phone)) if entry.phone else "")
+    entry.region = address.region(entry.phone) if entry.phone else ""
 
 
 def _short(value: str, column: str, most: int) -> str:

@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=35), nullable=False),
         sa.Column("time_zone", sa.String(length=64), nullable=False),
         sa.Column("zones", sa.Text(), nullable=False),
+        sa.Column("region", sa.String(length=8), nullable=False),
         sa.Column("consent_source", sa.Text(), nullable=False),
         sa.Column("attributes", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -272,6 +273,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_inbound_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("nagged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("blast_chosen_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["blast_id"], ["blasts.id"], name=op.f("fk_conversations_blast_id")),
         sa.ForeignKeyConstraint(["claimed_by"], ["staff.id"], name=op.f("fk_conversations_claimed_by")),
         sa.ForeignKeyConstraint(
@@ -352,6 +355,7 @@ def upgrade() -> None:
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closes_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("untraced_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("(kind = 'blast') = (blast_id IS NOT NULL)", name=op.f("ck_deliveries_copies_have_a_blast")),
@@ -449,6 +453,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("audience_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "audience_kind",
+            sa.Enum("community", "event", name="audience_kind", native_enum=False, create_constraint=True, length=32),
+            nullable=True,
+        ),
         sa.Column("error_code", sa.Integer(), nullable=False),
         sa.Column("delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("inbound_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -456,6 +466,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lifted_by", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["audience_id"], ["audiences.id"], name=op.f("fk_suppressions_audience_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(
             ["delivery_id"], ["deliveries.id"], name=op.f("fk_suppressions_delivery_id"), ondelete="SET NULL"
         ),
@@ -474,9 +487,130 @@ def upgrade() -> None:
             "uq_suppressions_active",
             ["address"],
             unique=True,
+            postgresql_where=sa.text("lifted_at IS NULL AND audience_id IS NULL AND audience_kind IS NULL"),
+            sqlite_where=sa.text("lifted_at IS NULL AND audience_id IS NULL AND audience_kind IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_suppressions_audience",
+            ["address", "audience_id"],
+            unique=True,
             postgresql_where=sa.text("lifted_at IS NULL"),
             sqlite_where=sa.text("lifted_at IS NULL"),
         )
+        batch_op.create_index(
+            "uq_suppressions_kind",
+            ["address", "audience_kind"],
+            unique=True,
+            postgresql_where=sa.text("lifted_at IS NULL"),
+            sqlite_where=sa.text("lifted_at IS NULL"),
+        )
+
+    op.create_table(
+        "bookmarks",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fields", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_bookmarks")),
+    )
+    op.create_table(
+        "intakes",
+        sa.Column(
+            "channel",
+            sa.Enum("sms", "email", "voice", name="channel", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("processor", sa.String(length=32), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", name=op.f("pk_intakes")),
+    )
+    op.create_table(
+        "webhook_events",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "channel",
+            sa.Enum("sms", "email", "voice", name="channel", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("fields", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
+        sa.UniqueConstraint("channel", "kind", "key", name=op.f("uq_webhook_events_channel_kind_key")),
+    )
+    with op.batch_alter_table("webhook_events", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_webhook_events_received_at"), ["received_at"], unique=False)
+        batch_op.create_index(
+            "ix_webhook_events_open",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("done_at IS NULL"),
+            sqlite_where=sa.text("done_at IS NULL"),
+        )
+    op.create_table(
+        "saved_answers",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=75), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_saved_answers_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_answers")),
+    )
+    op.create_index("uq_saved_answers_lower_name", "saved_answers", [sa.text("lower(name)")], unique=True)
+    op.create_table(
+        "briefings",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("audience_id", sa.Uuid(), nullable=True),
+        sa.Column("prompt", sa.Text(), nullable=False),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["audience_id"], ["audiences.id"], name=op.f("fk_briefings_audience_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_briefings")),
+        sa.UniqueConstraint("audience_id", name=op.f("uq_briefings_audience_id")),
+    )
+    op.create_table(
+        "drafts",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("conversation_id", sa.Uuid(), nullable=False),
+        sa.Column("inbound_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "outcome",
+            sa.Enum(
+                "wanted",
+                "ready",
+                "sent",
+                "changed",
+                "unused",
+                "failed",
+                name="outcome",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("model", sa.String(length=128), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"], ["conversations.id"], name=op.f("fk_drafts_conversation_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["inbound_id"], ["inbound.id"], name=op.f("fk_drafts_inbound_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_drafts")),
+        sa.UniqueConstraint("inbound_id", name=op.f("uq_drafts_inbound_id")),
+    )
+    with op.batch_alter_table("drafts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_drafts_conversation_id"), ["conversation_id"], unique=False)
 
     for statement in _KEEP_AUDIT[op.get_bind().dialect.name]:
         op.execute(statement)
@@ -484,12 +618,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the schema back."""
+    for name in ("drafts", "briefings", "saved_answers", "webhook_events", "intakes", "bookmarks"):
+        op.drop_table(name)
     with op.batch_alter_table("suppressions", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_suppressions_active",
-            postgresql_where=sa.text("lifted_at IS NULL"),
-            sqlite_where=sa.text("lifted_at IS NULL"),
-        )
+        batch_op.drop_index("uq_suppressions_kind")
+        batch_op.drop_index("uq_suppressions_audience")
+        batch_op.drop_index("uq_suppressions_active")
         batch_op.drop_index(batch_op.f("ix_suppressions_inbound_id"))
         batch_op.drop_index(batch_op.f("ix_suppressions_delivery_id"))
         batch_op.drop_index(batch_op.f("ix_suppressions_created_at"))

@@ -11,7 +11,7 @@ from core.errors import Invalid
 from core.models import Blast, ChannelName
 from core.slack import blocks
 from core.slack.blocks import Block, Element
-from core.slack.views import outcome
+from core.slack.views import outcome, unknowns
 from core.usecases.cards import Facts
 from core.usecases.previewing import Preview
 
@@ -32,6 +32,7 @@ _LABELS = {
 }
 _STYLES = {"approve": "primary", "submit": "primary", "resume": "primary", "cancel": "danger", "undo": "danger"}
 _BEFORE = frozenset({BlastStatus.DRAFT, BlastStatus.IN_REVIEW})
+_RUNNING = frozenset({BlastStatus.SENDING, BlastStatus.PAUSED})
 _STATES = {
     BlastStatus.DRAFT: ":pencil2: Draft",
     BlastStatus.IN_REVIEW: ":eyes: Waiting for approval",
@@ -77,6 +78,7 @@ def render(facts: Facts, now: datetime) -> Card:
         *blocks.quote(blast.body),
         *_size(facts),
         *outcome.render(facts, now),
+        *(unknowns.render(facts, value(blast)) if blast.status in _RUNNING else []),
         *_consent(facts),
         *_buttons(blast),
     ]

@@ -17,6 +17,7 @@ _REASONS = {
     "suppressed": "suppressed by staff",
     "missing_value": "a value is missing",
     "too_long": "text too long",
+    "quiet_hours": "never open to texts where they may be",
 }
 _WORDS = {
     DeliveryStatus.DELIVERED: "delivered",
@@ -42,7 +43,7 @@ def render(facts: Facts, now: datetime) -> list[Block]:
     is_running = facts.blast.status in _RUNNING
     lines = [bar(facts.progress), _counts(facts.progress, is_running=is_running)]
     if is_running:
-        lines.append(_pace(facts, now))
+        lines += [_pace(facts, now), _openings(facts.progress)]
     return [blocks.section("\n".join(filter(None, [*lines, *_troubles(facts)])))]
 
 
@@ -96,6 +97,12 @@ def _pace(facts: Facts, now: datetime) -> str:
     if not facts.progress.counts.get(DeliveryStatus.PENDING):
         return "All have left; waiting for the last receipts."
     return f"{rate} · done about {blocks.moment(eta)}" if eta else rate
+
+
+def _openings(progress: Progress) -> str:
+    """Say who waits until when."""
+    told = [f"{count:,} until {blocks.moment(opens_at)}" for opens_at, count in progress.openings]
+    return f"Waiting for the hours in which they may be texted: {', '.join(told)}" if told else ""
 
 
 def _troubles(facts: Facts) -> list[str]:

@@ -17,7 +17,8 @@ _CAUSES = {
 def render(story: Story) -> list[str]:
     """Say what is known of an address; only its last digits are shown."""
     who = f"*{blocks.escape(masked(story.address))}*"
-    return [_standing(story, who), _membership(story), *(_delivery(*each) for each in story.deliveries)]
+    left = [f"Wants nothing about: {blocks.names(story.left)}."] if story.left else []
+    return [_standing(story, who), *left, _membership(story), *(_delivery(*each) for each in story.deliveries)]
 
 
 def _standing(story: Story, who: str) -> str:

@@ -67,6 +67,15 @@ def blast(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     _forget()
 
 
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Blast]:
+    """The command line where there is no database."""
+    monkeypatch.setenv("DATABASE_URL", "nowhere")
+    settings.current.cache_clear()
+    yield Blast(capsys, monkeypatch)
+    settings.current.cache_clear()
+
+
 def _forget() -> None:
     settings.current.cache_clear()
     db.engine.cache_clear()

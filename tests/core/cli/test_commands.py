@@ -1,9 +1,11 @@
 """What operators do with blasts, staff and members from the command line."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import col
 
 from core import db
 from core.clock import utc_now
@@ -14,7 +16,7 @@ from tests.core.cli.conftest import Blast
 from tests.factories import phone
 
 
-def a_blast(status: BlastStatus = BlastStatus.SENDING, **values: object) -> str:
+def a_blast(status: BlastStatus = BlastStatus.SENDING, **values: Any) -> str:
     """Make a blast to `tenants` with one delivered and one skipped; return its id."""
     with db.transaction() as session:
         members = [factories.contact(session, number) for number in range(2)]
@@ -98,7 +100,7 @@ def test_why_tells_of_each_blast_newest_first(blast: Blast) -> None:
         ("Not for her", "not a recipient", "she is in none of its audiences"),
         ("Rent meeting", "skipped", "opted out"),
         ("Too early", "not a recipient", "she is in none of its audiences"),
-    ] or [each["blast"] for each in skipped] == ["Not for her", "Too early", "Rent meeting"]
+    ]
     late = {each["blast"]: each["reason"] for each in blast.fine("why", phone(2), "--json").json["messages"]}
     assert late["Too early"] == "she came into its audience after it had started"
     nobody = blast.fine("why", "+12125550199", "--json").json
@@ -127,7 +129,7 @@ def test_erasing_somebody_leaves_the_counts_and_the_opt_out(blast: Blast) -> Non
     assert "must not be messaged" in blast.refused("erase", phone(0))
     with db.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Contact)) == 1
-        addresses = list(session.scalars(sa.select(Delivery.address)))
+        addresses = list(session.scalars(sa.select(col(Delivery.address))))
     assert phone(0) not in addresses
 
 

@@ -13,8 +13,8 @@ from sqlmodel import Session, col
 
 from core import db
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.models import Delivery, DeliveryKind, Inbound, Suppression, SuppressionCause
-from core.usecases import inbound, sending, suppression
+from core.models import Conversation, Delivery, DeliveryKind, Inbound, OutboxEvent, Suppression, SuppressionCause
+from core.usecases import conversations, inbound, sending, suppression
 from core.usecases.inbound import Text
 from tests import factories
 from tests.factories import NOON, SENDER, phone
@@ -115,3 +115,28 @@ def test_no_message_is_claimed_after_a_stop_was_taken(engine: sa.Engine, seed: i
             done.result()
     assert broken == []
     assert len(stopped) == 40
+
+
+def test_a_likely_opt_out_counts_when_staff_let_the_time_pass(session: Session) -> None:
+    take(session, "please cancel")
+    before = NOON - timedelta(minutes=1)
+    assert not suppression.has_unanswered(session, before=before)
+    assert conversations.confirm_likely_opt_outs(session, before=before, now=NOON) == 0
+    later = NOON + timedelta(hours=24)
+    assert suppression.has_unanswered(session, before=NOON)
+    assert conversations.confirm_likely_opt_outs(session, before=NOON, now=later) == 1
+    session.expire_all()
+    found = suppression.active(session, SHE)
+    assert found is not None
+    assert (found.source, found.inbound_id) == ("unanswered", session.scalar(sa.select(col(Inbound.id))))
+    told = session.scalars(sa.select(OutboxEvent).where(col(OutboxEvent.name) == "conversation.changed")).all()
+    assert ["Nobody has decided" in str(event.payload["note"]) for event in told] == [True]
+    assert not suppression.has_unanswered(session, before=later)
+
+
+def test_what_staff_have_decided_is_not_decided_again(session: Session) -> None:
+    take(session, "please cancel")
+    conversation = session.scalars(sa.select(Conversation)).one()
+    conversations.not_opt_out(session, conversation.id, by=factories.staff(session), now=NOON)
+    assert conversations.confirm_likely_opt_outs(session, before=NOON, now=NOON) == 0
+    assert suppression.active(session, SHE) is None

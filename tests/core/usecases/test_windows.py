@@ -1,6 +1,7 @@
 """Nobody is messaged in their quiet hours, however long a blast takes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from core import db
 from core.domain.hours import QuietHours
 from core.domain.lifecycles import DeliveryStatus
 from core.models import Contact, Delivery, SkipReason
-from core.usecases import planning, sending, windows
+from core.usecases import planning, reports, sending, windows
 from core.usecases.sending import Claimed
 from tests import factories
 from tests.factories import NOON, SENDER
@@ -73,3 +74,48 @@ def test_staffs_replies_know_no_quiet_hours(session: Session) -> None:
     factories.delivery(session)
     (mine,) = sending.claim(session, None, sender=SENDER, limit=9, hourly_cap=10, now=NIGHT + timedelta(hours=3))
     assert mine.closes_at is None
+
+
+STRICT = replace(QUIET, heeds_states=True)
+SUNDAY = NOON + timedelta(days=4, hours=4)  # 11:00 in Montgomery
+
+
+def planned_for(session: Session, region: str, quiet: QuietHours, *, at: datetime) -> Delivery:
+    contact = factories.contact(session, zones="America/Chicago", region=region)
+    blast = factories.blast(session, [factories.audience(session, contacts=[contact])], starts_at=at)
+    planning.start(session, blast.id, sender=SENDER, quiet=quiet, max_lag=timedelta(days=1), now=at)
+    return session.scalars(sa.select(Delivery)).one()
+
+
+def test_a_state_with_stricter_hours_is_heeded(session: Session) -> None:
+    assert planned_for(session, "US-AL", STRICT, at=SUNDAY).not_before == SUNDAY + timedelta(hours=22)
+
+
+def test_a_state_is_not_heeded_when_it_is_set_so(session: Session) -> None:
+    assert planned_for(session, "US-AL", QUIET, at=SUNDAY + timedelta(hours=2)).not_before == SUNDAY.replace(hour=18)
+
+
+def test_a_state_without_a_law_of_its_own_changes_nothing(session: Session) -> None:
+    at = SUNDAY + timedelta(hours=2)
+    assert planned_for(session, "US-WI", STRICT, at=at).not_before == at
+
+
+def test_what_waits_for_the_morning_keeps_to_its_state(session: Session) -> None:
+    evening = SUNDAY - timedelta(hours=16)  # Saturday at 19:00 in Montgomery
+    row = planned_for(session, "US-AL", STRICT, at=evening)
+    assert row.closes_at == evening + timedelta(hours=1)
+    assert windows.move_on(session, STRICT, now=row.closes_at) == 1
+    session.refresh(row)
+    assert row.not_before == SUNDAY + timedelta(hours=22)
+
+
+def test_the_card_knows_who_waits_until_when_and_when_it_will_finish(session: Session) -> None:
+    east = [factories.contact(session, number) for number in range(3)]
+    west = [factories.contact(session, number, zones="America/Los_Angeles") for number in range(3, 5)]
+    blast = factories.blast(session, [factories.audience(session, contacts=[*east, *west])])
+    planning.start(session, blast.id, sender=SENDER, quiet=QUIET, max_lag=timedelta(days=1), now=NOON)
+    told = reports.progress(session, blast.id, now=NOON)
+    assert told.openings == [(NOON.replace(hour=13), 3), (NOON.replace(hour=16), 2)]
+    assert told.eta(NOON) == NOON.replace(hour=16)
+    assert replace(told, rate=0.001).eta(NOON) == NOON.replace(hour=16) + timedelta(seconds=2000)
+    assert replace(told, rate=0.0001).eta(NOON) == NOON.replace(hour=13) + timedelta(seconds=50_000)

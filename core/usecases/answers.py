@@ -1,0 +1,76 @@
+"""What a keyword is answered: one text, in words that say who we are and how to stop."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core.models import Delivery, DeliveryKind, Inbound
+from core.usecases import sending
+
+# Two machines that answer each other must not go on for ever.
+_SAME_ANSWER_AGAIN_AFTER = timedelta(minutes=10)
+# Names of topics are the organizers' words: so many characters of them keep an answer within two segments.
+_LONGEST_TOPICS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A text with a place for who we are, and perhaps for a topic."""
+
+    words: str
+    topic: str = ""
+
+    def about(self, topic: str) -> "Answer":
+        """Return the same about this topic."""
+        return replace(self, topic=topic)
+
+    def text(self, organization: str) -> str:
+        """Return what is sent."""
+        return self.words.format(organization=organization, topic=self.topic)
+
+
+STOPPED = Answer("{organization}: you won't get any more texts from us. Reply START to get them again.")
+LEFT = Answer(
+    "{organization}: you won't get texts about {topic} any more. Reply STOP to stop all of our texts, "
+    "START {topic} to get these again."
+)
+STARTED = Answer("{organization}: you will get our texts again. Reply STOP to stop them, HELP for help.")
+WHICH = Answer(
+    "{organization}: you will get our texts again, about: {topic}. Reply STOP and one of these names to leave it out, "
+    "STOP to stop them all."
+)
+REJOINED = Answer("{organization}: you will get texts about {topic} again. Reply STOP to stop all of our texts.")
+CONFIRM = Answer("{organization}: reply YES to get our texts again. If you didn't ask for this, don't answer.")
+HELP = Answer("{organization}: reply STOP to get no more texts from us. Or write what you need: a person reads it.")
+
+
+def give(session: Session, inbound: Inbound, answer: Answer, *, organization: str, now: datetime) -> None:
+    """Queue an answer, unless the same was given a moment ago."""
+    body = answer.text(organization)
+    if not was_given(session, inbound.address, col(Delivery.body) == body, since=now - _SAME_ANSWER_AGAIN_AFTER):
+        sending.queue(
+            session, kind=DeliveryKind.ANSWER, address=inbound.address, sender=inbound.sender, body=body, now=now
+        )
+
+
+def was_given(session: Session, address: str, is_it: sa.ColumnElement[bool], *, since: datetime) -> bool:
+    """Tell whether an address was given an answer of this kind lately."""
+    found = sa.exists().where(
+        col(Delivery.address) == address,
+        col(Delivery.kind) == DeliveryKind.ANSWER,
+        is_it,
+        col(Delivery.created_at) > since,
+    )
+    return bool(session.scalar(sa.select(found)))
+
+
+def listed(names: list[str]) -> str:
+    """Write names in a row, as many as an answer has room for."""
+    kept: list[str] = []
+    for name in names:
+        if len(", ".join([*kept, name])) > _LONGEST_TOPICS:
+            break
+        kept.append(name)
+    return ", ".join(kept)

@@ -1,0 +1,61 @@
+"""Coming back: START, START with a topic, and the second question where it is wanted (double opt-in)."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col
+
+from core.models import Audience, Delivery, Inbound
+from core.usecases import answers, conversations, suppression, topics
+from core.usecases.answers import Answer
+from core.usecases.topics import Topic
+
+# A YES that comes later than this may be the answer to something else.
+_CONFIRM_WITHIN = timedelta(days=1)
+_MARK = answers.CONFIRM.words.partition("{organization}")[2]
+
+
+def is_asked(session: Session, address: str, *, now: datetime) -> bool:
+    """Tell whether somebody was asked lately to confirm that they want texts again, and hasn't been let in since."""
+    is_question = col(Delivery.body).endswith(_MARK, autoescape=True)
+    was_asked = answers.was_given(session, address, is_question, since=now - _CONFIRM_WITHIN)
+    return was_asked and suppression.active(session, address) is not None
+
+
+def take(
+    session: Session, inbound: Inbound, topic: Topic | None, theirs: list[Audience], *, asks_first: bool, now: datetime
+) -> Answer | None:
+    """Let somebody have texts again; returns the answer that they are owed, if any.
+
+    A bare START undoes a STOP; what was left by name stays left until it is named, or until there is nothing else to
+    undo. With `asks_first` a STOP is undone by the answer to our question only.
+    """
+    held = suppression.active(session, inbound.address)
+    if held is not None and held.cause not in suppression.MEMBERS_MAY_LIFT:
+        # What staff decided is theirs to undo: they see the text.
+        conversations.receive(session, inbound, now=now)
+        return None
+    if held is not None and topic is not None:
+        _leave_others(session, inbound, topic, theirs, now=now)
+    if held is not None and asks_first:
+        conversations.tell(session, inbound, "They asked for texts again, and are asked to confirm it.", now=now)
+        return answers.CONFIRM
+    suppression.start(session, inbound.address, now=now)
+    if topic is not None or held is None:
+        topics.rejoin(session, inbound.address, topic, now=now)
+    conversations.tell(session, inbound, "They asked for texts again, and can be texted.", now=now)
+    return _answer(topic, theirs)
+
+
+def _leave_others(session: Session, inbound: Inbound, topic: Topic, theirs: list[Audience], *, now: datetime) -> None:
+    """Who comes back for one topic doesn't come back for the others."""
+    for audience in theirs:
+        if audience.id != topic.audience_id and audience.kind is not topic.kind:
+            other = Topic(audience.name, audience_id=audience.id)
+            topics.leave(session, inbound.address, other, inbound_id=inbound.id, now=now)
+
+
+def _answer(topic: Topic | None, theirs: list[Audience]) -> Answer:
+    if topic is not None:
+        return answers.REJOINED.about(topic.name)
+    several = answers.listed([audience.name for audience in theirs])
+    return answers.WHICH.about(several) if len(theirs) > 1 and several else answers.STARTED

@@ -1,0 +1,70 @@
+"""What members may leave and come back to one by one: the audiences they are in, and all events' audiences together."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core.models import Audience, AudienceKind, Contact, Membership, Suppression
+from core.usecases import reach, suppression
+
+# Words for all audiences of a kind, as `keywords` tells them: whoever writes STOP EVENTS means every event.
+_KINDS = {"events": AudienceKind.EVENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One audience, or all of a kind, under the name that members know."""
+
+    name: str
+    audience_id: UUID | None = None
+    kind: AudienceKind | None = None
+
+
+def of(session: Session, address: str) -> list[Audience]:
+    """Return the audiences that somebody is in, by name."""
+    found = session.scalars(
+        sa.select(Audience)
+        .join(Membership, col(Membership.audience_id) == col(Audience.id))
+        .join(Contact, col(Contact.id) == col(Membership.contact_id))
+        .where((col(Contact.phone) == address) | (col(Contact.email) == address))
+        .order_by(sa.func.lower(col(Audience.name)))
+    )
+    return list(found)
+
+
+def named(name: str, theirs: list[Audience]) -> Topic | None:
+    """Return the topic of a name among what somebody is in, or None: then they mean everything."""
+    for audience in theirs:
+        if audience.name == name:
+            return Topic(audience.name, audience_id=audience.id)
+    kind = _KINDS.get(name)
+    return Topic(name, kind=kind) if kind in {audience.kind for audience in theirs} else None
+
+
+def leave(session: Session, address: str, topic: Topic, *, inbound_id: int | None, now: datetime) -> bool:
+    """Take an address off a topic, from the next claim on. Returns False when it was off already."""
+    return suppression.leave(
+        session, address, audience_id=topic.audience_id, kind=topic.kind, inbound_id=inbound_id, now=now
+    )
+
+
+def rejoin(session: Session, address: str, topic: Topic | None, *, now: datetime) -> bool:
+    """Put an address on a topic again; None: on all that it has left. Returns False when it had left none of it."""
+    if topic is None:
+        return suppression.rejoin(session, address, now=now)
+    return suppression.rejoin(session, address, audience_id=topic.audience_id, kind=topic.kind, now=now)
+
+
+def left(session: Session, address: str) -> list[str]:
+    """Return the names of the topics that an address is off."""
+    found = session.execute(
+        sa.select(col(Audience.name), col(Suppression.audience_kind))
+        .select_from(Suppression)
+        .outerjoin(Audience, col(Audience.id) == col(Suppression.audience_id))
+        .where(col(Suppression.address) == address, reach.IS_ACTIVE, ~reach.IS_OF_ALL)
+        .order_by(col(Suppression.created_at))
+    )
+    return [name or f"every {kind.value} audience" for name, kind in found]
