@@ -13,7 +13,7 @@ from bot import app, doors
 from core import db, logs, settings
 from core.clock import utc_now
 from core.errors import Misconfigured, Rejected
-from core.settings import Settings
+from core.settings import A_SENDER, Settings
 from core.usecases import staffing
 
 log = structlog.get_logger()
@@ -39,9 +39,7 @@ def main() -> None:
 
 def _require(chosen: Settings) -> None:
     door = "SLACK_APP_TOKEN|SLACK_SIGNING_SECRET"
-    chosen.require(
-        "SLACK_BOT_TOKEN", door, "SLACK_APPROVALS_CHANNEL", "TWILIO_MESSAGING_SERVICE_SID|TWILIO_FROM_NUMBER"
-    )
+    chosen.require("SLACK_BOT_TOKEN", door, "SLACK_APPROVALS_CHANNEL", A_SENDER)
 
 
 def _make_admins(chosen: Settings) -> None:

@@ -13,12 +13,12 @@ from bot.words import Shorthand, Verb
 from core import db
 from core.clock import utc_now
 from core.errors import Invalid
-from core.models import Staff
+from core.models import Role, Staff
 from core.slack import blocks
 from core.slack.gateway import Gateway
-from core.slack.views import card, home, story
+from core.slack.views import card, home, story, thread
 from core.slack.views.composer import Form
-from core.usecases import approval, cards, choices, tracing
+from core.usecases import approval, backfill, cards, choices, inbox, staffing, tracing
 
 log = structlog.get_logger()
 
@@ -69,6 +69,8 @@ def _form(asked: Shorthand, person: Person) -> Form:
 def _answer(asked: Verb, staff: Staff) -> dict[str, Any]:
     if asked.name in _ACTIONS:
         return _line(_act(asked, staff))
+    if asked.name == "backfill":
+        return _backfill(asked.rest, staff)
     answer = _ANSWERS.get(asked.name)
     if answer is None:
         raise Invalid(f"I don't know “{asked.name[:40]}”. `/blast help` lists what I can do.")
@@ -116,8 +118,24 @@ def _why(rest: str) -> dict[str, Any]:
     return {"text": told[0], "blocks": blocks.paragraphs(told)}
 
 
+def _inbox(rest: str) -> dict[str, Any]:
+    with db.reading() as session:
+        waiting = inbox.listed(session)
+    if not waiting:
+        return _line("Nobody waits for an answer.")
+    lines = thread.listing(waiting)
+    return {"text": f"{len(waiting)} open conversations", "blocks": blocks.paragraphs(lines)}
+
+
 def _help(rest: str) -> dict[str, Any]:
     return {"text": "What /blast can do", "blocks": [blocks.section(home.help_text())]}
+
+
+def _backfill(rest: str, staff: Staff) -> dict[str, Any]:
+    staffing.require(staff, Role.ADMIN)
+    with db.transaction() as session:
+        backfill.request(session, rest, by=staff, now=utc_now())
+    return _line("I go through the history now, and tell you what came of it. Nothing is sent to anybody.")
 
 
 def _line(text: str) -> dict[str, Any]:
@@ -129,5 +147,6 @@ _ANSWERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "status": _status,
     "audiences": _audiences,
     "why": _why,
+    "inbox": _inbox,
     "help": _help,
 }

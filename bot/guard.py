@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -176,11 +176,23 @@ def _interaction(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     _require(kind in _INTERACTIONS and isinstance(user, dict) and isinstance(user.get("id"), str))
     if kind == "block_actions":
         actions = payload.get("actions")
-        _require(isinstance(actions, list) and bool(actions) and all(isinstance(each, dict) for each in actions))
+        _require(isinstance(actions, list) and bool(actions) and _are_dicts(actions))
     if kind in ("view_submission", "view_closed"):
-        view = payload.get("view")
-        _require(isinstance(view, dict) and isinstance(view.get("callback_id"), str))
+        _require_view(payload.get("view"))
     return payload
+
+
+def _require_view(view: Any) -> None:
+    _require(isinstance(view, dict) and all(isinstance(view.get(name), str) for name in ("id", "type", "callback_id")))
+    state = view.get("state") or {}
+    _require(isinstance(state, dict) and isinstance(view.get("blocks") or [], list))
+    values = state.get("values") or {}
+    _require(isinstance(values, dict) and _are_dicts(values.values()) and _are_dicts(view.get("blocks") or []))
+    _require(all(_are_dicts(actions.values()) for actions in values.values()))
+
+
+def _are_dicts(items: Iterable[Any]) -> bool:
+    return all(isinstance(item, dict) for item in items)
 
 
 def _json(text: str) -> Mapping[str, Any]:
@@ -192,6 +204,7 @@ def _json(text: str) -> Mapping[str, Any]:
     _require("\\u0000" not in written)
     for name, shape in _SHAPES.items():
         _require(payload.get(name) is None or isinstance(payload[name], shape))
+    _require(_are_dicts(payload.get("authorizations") or ()))
     return dict(payload)
 
 

@@ -13,8 +13,8 @@ from core import db, settings
 from core.clock import utc_now
 from core.models import Conversation, Staff
 from core.slack.gateway import Gateway
-from core.slack.views import thread
-from core.usecases import conversations, threads
+from core.slack.views import text_back, thread
+from core.usecases import conversations, saved, threads
 
 log = structlog.get_logger()
 
@@ -39,7 +39,9 @@ def register(app: App, gateway: Gateway) -> None:
     for action_id, step in STEPS.items():
         app.action(action_id)(partial(_step, action_id=action_id, step=step))
     app.action(thread.TEXT_BACK)(partial(_ask_for_reply, gateway=gateway))
-    app.view(thread.TEXT_BACK_VIEW)(_reply)
+    app.view(text_back.CALLBACK)(_reply)
+    app.action(thread.CHOOSE_BLAST)(_choose_blast)
+    app.action(text_back.SAVED)(partial(_fill_in, gateway=gateway))
     app.action(thread.NOTE)(partial(_ask_for_note, gateway=gateway))
     app.view(thread.NOTE_VIEW)(_note)
 
@@ -52,6 +54,23 @@ def _step(ack: Ack, action: Mapping[str, Any], staff: Staff, action_id: str, ste
     ack()
 
 
+def _choose_blast(ack: Ack, action: Mapping[str, Any], staff: Staff) -> None:
+    conversation_id, blast_id = thread.read_choice(action)
+    with db.transaction() as session:
+        conversations.choose_blast(session, conversation_id, blast_id, by=staff, now=utc_now())
+    log.info("conversation.choose_blast", conversation_id=str(conversation_id), blast_id=str(blast_id))
+    ack()
+
+
+def _fill_in(ack: Ack, action: Mapping[str, Any], body: Mapping[str, Any], gateway: Gateway) -> None:
+    """Put a saved answer into the open modal."""
+    view = body["view"]
+    with db.reading() as session:
+        answer = saved.get(session, text_back.read_saved(action))
+    gateway.update_view(view["id"], text_back.filled_in(view, answer), seen_hash=view.get("hash"))
+    ack()
+
+
 def _ask_for_reply(
     ack: Ack, action: Mapping[str, Any], body: Mapping[str, Any], staff: Staff, gateway: Gateway
 ) -> None:
@@ -59,16 +78,19 @@ def _ask_for_reply(
     with db.reading() as session:
         conversations.require_answerable(session, conversation_id, by=staff, now=now)
         facts = threads.facts(session, conversation_id, now=now)
-    gateway.open_view(body["trigger_id"], thread.ask_for_reply(facts, longest=settings.current().message_max_length))
+        answers = saved.listed(session)
+    longest = settings.current().message_max_length
+    gateway.open_view(body["trigger_id"], text_back.render(facts, answers, longest=longest))
     ack()
 
 
 def _reply(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
-    conversation_id, text = thread.read_reply(view)
-    longest = settings.current().message_max_length
+    told, longest, now = text_back.read(view), settings.current().message_max_length, utc_now()
     with db.transaction() as session:
-        conversations.reply(session, conversation_id, text, by=staff, now=utc_now(), longest=longest)
-    log.info("conversation.reply", conversation_id=str(conversation_id), staff_id=str(staff.id))
+        conversations.reply(session, told.conversation_id, told.text, by=staff, now=now, longest=longest)
+        if told.save_as:
+            saved.put(session, told.save_as, told.text, by=staff.id, now=now)
+    log.info("conversation.reply", conversation_id=str(told.conversation_id), staff_id=str(staff.id))
     ack()
 
 

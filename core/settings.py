@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, PositiveFloat, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core.domain import retries
+from core.domain import retries, senders
 from core.domain.hours import QuietHours
+from core.domain.senders import Sender
 from core.errors import Misconfigured, Rejected
 
 _ROOT = Path(__file__).resolve().parent.parent
+# What `require` is asked for by whoever needs a sender.
+A_SENDER = "TWILIO_SENDERS|TWILIO_MESSAGING_SERVICE_SID|TWILIO_FROM_NUMBER"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -42,7 +45,14 @@ class Settings(BaseSettings):
     twilio_api_key_secret: str = Field(default="", repr=False)
     twilio_from_number: str = ""
     twilio_messaging_service_sid: str = ""
+    twilio_senders: str = ""
     twilio_api_url: str = "https://api.twilio.com"
+
+    vonage_api_key: str = ""
+    vonage_api_secret: str = Field(default="", repr=False)
+    vonage_signature_secret: str = Field(default="", repr=False)
+    vonage_senders: str = ""
+    vonage_api_url: str = "https://api.nexmo.com"
 
     slack_bot_token: str = Field(default="", repr=False)
     slack_signing_secret: str = Field(default="", repr=False)
@@ -74,7 +84,10 @@ class Settings(BaseSettings):
     resend_untraced: bool = True
     leave_unknown_after: int = Field(default=24, ge=1)
     likely_opt_out_hours: int = Field(default=24, ge=1)
+    poll_after_minutes: int = Field(default=60, ge=1)
+    inbound_gap_minutes: int = Field(default=10, ge=0)
     double_opt_in: bool = False
+    nag_after_hours: float = Field(default=2, ge=0)
     retention_days: int = Field(default=30, ge=1)
 
     @field_validator("slack_admins", "retry_after", mode="before")
@@ -98,7 +111,7 @@ class Settings(BaseSettings):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("public_url", "twilio_api_url", "slack_api_url")
+    @field_validator("public_url", "twilio_api_url", "vonage_api_url", "slack_api_url")
     @classmethod
     def _https(cls, value: str) -> str:
         url = urlsplit(value)
@@ -122,6 +135,25 @@ class Settings(BaseSettings):
             raise ValueError(refusal.sentence) from refusal
         return value
 
+    @field_validator("twilio_senders", "vonage_senders")
+    @classmethod
+    def _senders(cls, value: str) -> str:
+        try:
+            senders.parse(value, usual_rate=0)
+        except Rejected as refusal:
+            raise ValueError(refusal.sentence) from refusal
+        return value
+
+    @model_validator(mode="after")
+    def _whole_second_provider(self) -> "Settings":
+        given = (self.vonage_api_key, self.vonage_api_secret, self.vonage_signature_secret, self.vonage_senders)
+        if any(given) and not all(given):
+            raise ValueError(
+                "VONAGE_API_KEY, VONAGE_API_SECRET, VONAGE_SIGNATURE_SECRET and VONAGE_SENDERS belong together: "
+                "set all of them, or none"
+            )
+        return self
+
     @model_validator(mode="after")
     def _no_oauth_by_accident(self) -> "Settings":
         # Bolt turns OAuth installation on, silently, when it finds both of these in the environment.
@@ -130,9 +162,29 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def senders(self) -> tuple[Sender, ...]:
+        """The numbers and messaging services from which texts leave."""
+        if self.twilio_senders.strip():
+            return senders.parse(self.twilio_senders, usual_rate=self.sender_rate)
+        only = self.twilio_messaging_service_sid or self.twilio_from_number
+        return (Sender(only, self.sender_rate),) if only else ()
+
+    @property
+    def standby(self) -> tuple[Sender, ...]:
+        """The senders of the second provider, which take over while the first one fails."""
+        found = senders.parse(self.vonage_senders, usual_rate=self.sender_rate)
+        return tuple(Sender(senders.of(senders.VONAGE, each.address), each.segments_per_s) for each in found)
+
+    @property
     def sender(self) -> str:
-        """The number or messaging service from which texts leave."""
-        return self.twilio_messaging_service_sid or self.twilio_from_number
+        """The number or messaging service from which a text leaves whose recipient knows none of them."""
+        return next((sender.address for sender in self.senders), "")
+
+    @property
+    def segments_per_s(self) -> float:
+        """The pace of all senders together; 0: as fast as the provider answers."""
+        rates = [sender.segments_per_s for sender in self.senders]
+        return sum(rates) if all(rates) else 0.0
 
     @property
     def quiet(self) -> QuietHours | None:
@@ -150,6 +202,20 @@ class Settings(BaseSettings):
     def claim_lease(self) -> timedelta:
         """How long a claim holds before its outcome counts as unknown."""
         return timedelta(seconds=self.claim_lease_seconds)
+
+    @property
+    def poll_after(self) -> timedelta:
+        """How long a message may stay open before the provider is asked, and asked again."""
+        return timedelta(minutes=self.poll_after_minutes)
+
+    @property
+    def inbound_gap(self) -> timedelta:
+        """How often missed texts are looked for; nothing: never."""
+        return timedelta(minutes=self.inbound_gap_minutes)
+
+    def rate_of(self, sender: str) -> float:
+        """Return a sender's segments per second; for one that isn't in use any more, the usual rate."""
+        return dict((*self.senders, *self.standby)).get(sender, self.sender_rate)
 
     def port_for(self, own: int | None, *, otherwise: int) -> int:
         """Return the port to listen on: the process's own setting, else PORT, else the usual one."""

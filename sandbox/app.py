@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox import slack, twilio
+from sandbox import slack, twilio, vonage
 from sandbox.guard import Guard
 from sandbox.settings import SandboxSettings
 from sandbox.smtp import MailSink
@@ -33,11 +33,12 @@ class Sandbox:
     mail: MailSink
     slack: slack.SlackStandIn
     twilio: twilio.TwilioStandIn
+    vonage: vonage.VonageStandIn
 
     def app(self) -> ASGIApp:
         """Return the application; its lifespan starts and stops the parts."""
         inner = Starlette(
-            routes=[*self._own_routes(), *self.slack.routes, *self.twilio.routes, _page()],
+            routes=[*self._own_routes(), *self.slack.routes, *self.twilio.routes, *self.vonage.routes, _page()],
             lifespan=self._lifespan,
             exception_handlers={HTTPException: _as_sentence},
         )
@@ -57,9 +58,11 @@ class Sandbox:
         await self.mail.start()
         await self.slack.start()
         await self.twilio.start()
+        await self.vonage.start()
         try:
             yield
         finally:
+            await self.vonage.stop()
             await self.twilio.stop()
             await self.slack.stop()
             await self.mail.stop()
@@ -98,6 +101,7 @@ def assemble(settings: SandboxSettings) -> Sandbox:
         mail=MailSink(feed, traffic, host=settings.host, port=settings.smtp_port),
         slack=slack.create(settings, feed, traffic),
         twilio=twilio.create(settings, feed, traffic),
+        vonage=vonage.create(settings, traffic),
     )
 
 

@@ -15,6 +15,12 @@ SANDBOX_CREDENTIALS = {
     "TWILIO_AUTH_TOKEN": "sandbox-auth-token",
     "TWILIO_FROM_NUMBER": "+12125550100",
 }
+# Only who tries the second provider sets these.
+VONAGE_CREDENTIALS = {
+    "VONAGE_API_KEY": "sandbox0",
+    "VONAGE_API_SECRET": "sandbox-vonage-secret",
+    "VONAGE_SIGNATURE_SECRET": "sandbox-vonage-signature-secret",
+}
 FOREIGN_CREDENTIALS = ("TWILIO_API_KEY_SID", "TWILIO_API_KEY_SECRET", "ASSISTANT_API_KEY")
 
 
@@ -69,7 +75,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _refuse_real_credentials(environ: Mapping[str, str]) -> None:
-    for name, own in SANDBOX_CREDENTIALS.items():
+    for name, own in (SANDBOX_CREDENTIALS | VONAGE_CREDENTIALS).items():
         if environ.get(name, own) not in ("", own):
             raise UnsafeSettings(
                 f"{name} is not the sandbox's own value: unset it, or set it to {own}, and start again."

@@ -28,7 +28,7 @@ class Exchange:
 
     at: float
     direction: Literal["in", "out"]
-    peer: Literal["slack", "twilio", "smtp"]
+    peer: Literal["slack", "twilio", "vonage", "smtp"]
     method: str
     url: str
     request: str

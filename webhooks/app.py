@@ -52,12 +52,20 @@ def create(settings: Settings, bind: sa.Engine | None = None) -> Starlette:
         routes=[
             Route("/twilio/status", doors.status, methods=["POST"]),
             Route("/twilio/inbound", doors.inbound, methods=["POST"]),
+            *(_second(doors) if settings.vonage_api_key else ()),
             Route("/healthz", _healthz),
             Route("/readyz", checks.readyz),
             Route("/metrics", metrics),
         ],
         exception_handlers={HTTPException: refuse, ClientDisconnect: refuse},
         lifespan=lifespan,
+    )
+
+
+def _second(doors: Doors) -> tuple[Route, ...]:
+    return (
+        Route("/vonage/status", doors.vonage_status, methods=["POST"]),
+        Route("/vonage/inbound", doors.vonage_inbound, methods=["POST"]),
     )
 
 

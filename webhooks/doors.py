@@ -21,7 +21,7 @@ from core.domain.receipts import Incoming
 from core.settings import Settings
 from core.usecases import inbound, receipts
 from core.usecases.inbound import Text
-from webhooks import twilio
+from webhooks import twilio, vonage
 from webhooks.batching import Batcher, Full, NotWritten
 from webhooks.metrics import Metrics
 
@@ -42,7 +42,9 @@ class Doors:
         self.metrics = Metrics()
         self._settings = settings
         self._bind = bind
+        self._services = frozenset(each.address for each in settings.senders if each.address.startswith("MG"))
         self._gate = twilio.Gate(settings)
+        self._second_gate = vonage.Gate(settings)
         self._texts = ThreadPoolExecutor(_INBOUND_THREADS, thread_name_prefix="inbound")
         self._texts_waiting = 0
         self._no_texts_wait = asyncio.Event()
@@ -63,23 +65,36 @@ class Doors:
     async def status(self, request: Request) -> Response:
         """Take a receipt; 204 once it is committed."""
         with self.metrics.latency.labels("status").time():
-            receipt = twilio.read_receipt(await self._gate.admit(request))
-            self.metrics.received.inc()
-            try:
-                await self._receipts.put(receipt)
-            except (Full, NotWritten):
-                raise HTTPException(503, "It could not be saved now: send it again.") from None
+            await self._put(twilio.read_receipt(await self._gate.admit(request)))
         return Response(status_code=204)
+
+    async def vonage_status(self, request: Request) -> Response:
+        """Take a receipt of the second provider; 200, which it insists on, once it is committed."""
+        with self.metrics.latency.labels("status").time():
+            await self._put(vonage.read_receipt(await self._second_gate.admit(request)))
+        return Response()
+
+    async def _put(self, receipt: Incoming) -> None:
+        self.metrics.received.inc()
+        try:
+            await self._receipts.put(receipt)
+        except (Full, NotWritten):
+            raise HTTPException(503, "It could not be saved now: send it again.") from None
 
     async def inbound(self, request: Request) -> Response:
         """Take a text; it is answered by a message of ours, never in this response."""
         with self.metrics.latency.labels("inbound").time():
-            text = twilio.read_text(
-                await self._gate.admit(request), service=self._settings.twilio_messaging_service_sid
-            )
+            text = twilio.read_text(await self._gate.admit(request), services=self._services)
             reading = await self._take(text)
         self.metrics.inbound.labels(reading.kind if reading else "repeated").inc()
         return Response(_NOTHING_TO_SAY, media_type="text/xml")
+
+    async def vonage_inbound(self, request: Request) -> Response:
+        """Take a text to a number of the second provider's."""
+        with self.metrics.latency.labels("inbound").time():
+            reading = await self._take(vonage.read_text(await self._second_gate.admit(request)))
+        self.metrics.inbound.labels(reading.kind if reading else "repeated").inc()
+        return Response()
 
     async def _take(self, text: Text) -> Reading | None:
         if self._texts_waiting >= _MOST_INBOUND_WAITING:

@@ -1,7 +1,7 @@
 """What Twilio posts: let in when it is genuine, and read."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -12,8 +12,8 @@ from core.domain.receipts import Incoming
 from core.settings import Settings
 from core.usecases.inbound import Text
 from webhooks import signature
+from webhooks.bodies import read_body
 
-_MOST_BYTES = 64 * 1024
 _MOST_FIELDS = 500
 _MOST_MEDIA = 10
 _INT, _SMALL, _BIG = 2**31, 2**15, 2**63
@@ -65,7 +65,7 @@ class Gate:
         signed = request.headers.get(signature.HEADER, "")
         if not signed or not signed.isascii():
             raise HTTPException(403, "The request carries no signature of Twilio's.")
-        pairs = _read_form(await _read_body(request))
+        pairs = _read_form(await read_body(request))
         algorithm = request.headers.get(signature.SETTINGS_HEADER, "")
         if not signature.is_genuine(
             self._url(request), pairs, signature=signed, tokens=self._tokens, settings=algorithm
@@ -97,31 +97,19 @@ def read_receipt(form: Form) -> Incoming:
     )
 
 
-def read_text(form: Form, *, service: str) -> Text:
-    """Read an inbound text. To whom it was sent is our messaging service, when the number is in it, else the number."""
-    of_service = bool(service) and form.fields.get("MessagingServiceSid") == service
+def read_text(form: Form, *, services: Collection[str]) -> Text:
+    """Read an inbound text. It was sent to a service of ours, when the number is in one, else to the number."""
+    service = form.fields.get("MessagingServiceSid", "")
     count = _number(form.fields.get("NumMedia", ""), below=_MOST_MEDIA + 1) or 0
     media = ((form.fields.get(f"MediaUrl{n}", ""), form.fields.get(f"MediaContentType{n}", "")) for n in range(count))
     return Text(
         provider_sid=form.sid(),
         address=form.need("From", matches=_is_address),
-        sender=service if of_service else form.need("To", matches=_is_sender),
+        sender=service if service in services else form.need("To", matches=_is_sender),
         body=form.fields.get("Body", ""),
         media=tuple((url, kind[:100]) for url, kind in media if url),
         opt_out_type=form.fields.get("OptOutType", "")[:16],
     )
-
-
-async def _read_body(request: Request) -> bytes:
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > _MOST_BYTES:
-        raise HTTPException(413, "The request is too large.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise HTTPException(413, "The request is too large.")
-    return bytes(body)
 
 
 def _read_form(body: bytes) -> Sequence[tuple[str, str]]:

@@ -62,7 +62,7 @@ def main() -> int:
     """Run the clock until it is told to stop."""
     try:
         config = settings.current()
-        config.require("TWILIO_MESSAGING_SERVICE_SID|TWILIO_FROM_NUMBER")
+        config.require(settings.A_SENDER)
     except Misconfigured as problem:
         sys.stderr.write(f"{problem}\n")
         return 1

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -30,6 +30,10 @@ _MOST_RECORDED = 500
 _RECORD_EVERY_S = 0.1
 _SMOOTHING = 0.5
 _TRY_AGAIN_S = 0.5
+# A moment missed by more than this is lost: to make up for many at once would break the pace.
+_LATE_S = 0.02
+# What was claimed longer ago isn't posted: we were held up, and its lease may end, the shortest being twice this.
+_STALE = timedelta(seconds=20)
 # A process that is told to stop has ten seconds; what has no answer by then is unknown.
 _LAST_CALLS_S = 6.0
 
@@ -171,15 +175,29 @@ class Drain:
     async def _post_all(self) -> None:
         while (item := self._claims.get_nowait() if self._claims.qsize() else await self._claims.get()) is not None:
             claim, due_at = item
-            if due_at is not None and (wait := due_at - monotonic()) > 0:
-                await asyncio.sleep(wait)
+            if due_at is not None:
+                await self._wait_for_turn(claim, due_at)
             self._held -= 1
+            if _is_stale(claim):
+                await self._in_thread(partial(self._ledger.release, [claim]))
+                self._stirred.set()
+                continue
             self._posting += 1
             await self._post(claim)
             self._posting -= 1
             self._posted += 1
             if self._is_dry or self._held <= self._low:
                 self._stirred.set()
+
+    async def _wait_for_turn(self, claim: Claimed, due_at: float) -> None:
+        if (wait := due_at - monotonic()) > 0:
+            await asyncio.sleep(wait)
+        # When all calls are busy the provider is slower than the pace, which is then in no danger.
+        is_idle = self._posting < self._speed.in_flight - 1
+        if is_idle and monotonic() - due_at > _LATE_S:
+            with suppress(RedisError):
+                (wait,) = await self._pace.reserve(self._sender, [claim.segments])
+                await asyncio.sleep(wait)
 
     async def _post(self, claim: Claimed) -> None:
         outgoing = Outgoing(
@@ -231,6 +249,10 @@ class Drain:
             except OperationalError as error:
                 log.warning("database.unavailable", error=type(error.orig).__name__)
                 await asyncio.sleep(_TRY_AGAIN_S)
+
+
+def _is_stale(claim: Claimed) -> bool:
+    return claim.claimed_at is not None and abs(utc_now() - claim.claimed_at) > _STALE
 
 
 def _validity_s(claim: Claimed, now: datetime) -> int | None:

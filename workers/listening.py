@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from core import db, settings
-from core.usecases import conversations, suppression
+from core.usecases import conversations, inbox, polling, suppression
+from workers.broker import UPDATES, nudge
 
 log = structlog.get_logger()
 
@@ -19,3 +20,34 @@ def confirm_opt_outs(now: datetime) -> None:
         with db.transaction() as session:
             count = conversations.confirm_likely_opt_outs(session, before=before, now=now)
         log.info("opt_outs.confirmed", count=count)
+
+
+def nag(now: datetime) -> None:
+    """Remind staff of members who have waited long for an answer."""
+    after = timedelta(hours=settings.current().nag_after_hours)
+    if not after:
+        return
+    with db.reading() as session:
+        is_due = inbox.has_neglected(session, after=after, now=now)
+    if is_due:
+        with db.transaction() as session:
+            log.info("conversations.nagged", count=inbox.nag(session, after=after, now=now))
+
+
+def poll_receipts(now: datetime) -> None:
+    """Nudge the workers to ask for messages that have been open too long."""
+    with db.reading() as session:
+        is_due = polling.has_open(session, every=settings.current().poll_after, now=now)
+    if is_due:
+        nudge("poll_receipts", queue=UPDATES)
+
+
+def fill_gaps(now: datetime) -> None:
+    """Nudge the workers to look for texts that never reached the webhooks."""
+    every = settings.current().inbound_gap
+    if not every:
+        return
+    with db.reading() as session:
+        is_due = polling.gap_since(session, every=every, now=now) is not None
+    if is_due:
+        nudge("fill_gaps", queue=UPDATES)

@@ -7,12 +7,16 @@ from uuid import UUID
 import dramatiq
 import structlog
 from redis.asyncio import Redis
+from sqlmodel import Session
 
-from core import db, settings
-from core.channels.twilio import Twilio
+from core import channels, db, settings
 from core.clock import utc_now
+from core.domain import retries
+from core.domain import senders as senders_of
+from core.domain.channel import Channel, Refused, Unknown
 from core.limits import Pace
-from core.usecases import planning, recording, sending
+from core.models import ChannelName
+from core.usecases import failover, planning, recording, sending
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed
 from workers.broker import SENDING, broker
@@ -29,6 +33,7 @@ class Ledger:
     def __init__(self, sender: str) -> None:
         self._sender = sender
         self._turn = 0
+        self._was_failing = False
 
     def claim(self, limit: int) -> list[Claimed]:
         """Claim what is urgent first, then an equal share of every running blast; what one leaves, others take."""
@@ -59,6 +64,20 @@ class Ledger:
             recording.record(
                 session, results, max_attempts=config.max_attempts, retry_after=config.retry_after, now=utc_now()
             )
+            self._note_health(session, results)
+
+    def _note_health(self, session: Session, results: Sequence[Result]) -> None:
+        """Note failures, and the first success after them; that all is well needs no writing down."""
+        outcomes = [result.outcome for result in results if not isinstance(result.outcome, Unknown)]
+        failed = [each for each in outcomes if isinstance(each, Refused) and retries.is_transient(each)]
+        if not failed and not (self._was_failing and outcomes):
+            return
+        provider = senders_of.provider_of(self._sender)
+        succeeded = len(outcomes) - len(failed)
+        reason = failed[-1].message if failed else ""
+        if failover.note(session, provider, failed=len(failed), succeeded=succeeded, reason=reason, now=utc_now()):
+            log.warning("provider.down", provider=provider)
+        self._was_failing = bool(failed)
 
     def release(self, claims: Sequence[Claimed]) -> None:
         """Give back what was not sent."""
@@ -71,7 +90,7 @@ class Senders:
 
     def __init__(self) -> None:
         self._drains: dict[str, Drain] = {}
-        self._channel: Twilio | None = None
+        self._channels: dict[str, Channel] = {}
         self._redis: Redis | None = None
         self._is_stopping = False
 
@@ -90,14 +109,16 @@ class Senders:
 
     def _open(self, sender: str) -> Drain:
         config = settings.current()
-        if self._channel is None:
-            self._channel = Twilio(config)
+        name = senders_of.provider_of(sender)
+        if name not in self._channels:
+            self._channels[name] = channels.provider(ChannelName.SMS, sender).open(config)
         if self._redis is None:
             self._redis = Redis.from_url(config.redis_url, socket_timeout=5, socket_connect_timeout=2)
-        rate = config.sender_rate * _MARGIN or None
+        rate = config.rate_of(sender) * _MARGIN or None
         pace = Pace(self._redis, segments_per_s=rate or 1.0)
-        speed = Speed(config.max_in_flight, rate)
-        return Drain(sender, channel=self._channel, ledger=Ledger(sender), pace=pace, speed=speed)
+        # The process's calls, not each sender's: one that has no pace would else take as many as all.
+        speed = Speed(max(config.max_in_flight // max(len(config.senders), 1), 1), rate)
+        return Drain(sender, channel=self._channels[name], ledger=Ledger(sender), pace=pace, speed=speed)
 
     async def stop(self) -> None:
         """Stop every drain; returns at once."""
@@ -108,8 +129,8 @@ class Senders:
     async def close(self) -> None:
         """Wait for the drains to end, and close what they shared."""
         await asyncio.gather(*(drain.ended.wait() for drain in self._drains.values()))
-        if self._channel is not None:
-            await self._channel.close()
+        for channel in self._channels.values():
+            await channel.close()
         if self._redis is not None:
             await self._redis.aclose()
 
@@ -134,6 +155,7 @@ def start(blast_id: str) -> None:
             session,
             UUID(blast_id),
             sender=config.sender,
+            among=config.senders,
             quiet=config.quiet,
             max_lag=config.max_lag,
             canary_size=config.canary_size,
@@ -141,4 +163,5 @@ def start(blast_id: str) -> None:
         )
     if status is not None:
         log.info("blast.started", blast_id=blast_id, status=status.value)
-        drain.send(config.sender)
+        for sender in config.senders:
+            drain.send(sender.address)

@@ -2,12 +2,12 @@
 
 import dramatiq
 import structlog
-from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # ships no types
 
-from core import db, settings
-from core.channels.twilio import Lookup
+from core import channels, db, settings
+from core.channels import Provider
 from core.clock import utc_now
 from core.domain.channel import Trace
+from core.models import ChannelName
 from core.usecases import settling
 from workers.broker import UPDATES, broker
 
@@ -20,12 +20,17 @@ def settle() -> None:
     config = settings.current()
     with db.transaction() as session:
         taken = settling.take_due(session, now=utc_now())
-    lookup, found = Lookup(config), dict[int, Trace | None]()
-    try:
-        for outgoing, since in taken:
-            found[outgoing.delivery_id] = lookup.find(outgoing, since=since)
-    except (TwilioException, OSError) as error:
-        log.warning("lookup.failed", error=type(error).__name__, left=len(taken) - len(found))
+    found = dict[int, Trace | None]()
+    failing = set[Provider]()
+    for outgoing, since in taken:
+        provider = channels.provider(ChannelName.SMS, outgoing.sender)
+        if provider in failing:
+            continue
+        try:
+            found[outgoing.delivery_id] = provider.lookup(config).find(outgoing, since=since)
+        except channels.LOOKUP_ERRORS as error:
+            failing.add(provider)
+            log.warning("lookup.failed", error=type(error).__name__, left=len(taken) - len(found))
     attempts = {outgoing.delivery_id: outgoing.attempt for outgoing, _ in taken}
     with db.transaction() as session:
         settling.settle(session, found, attempts=attempts, may_resend=config.resend_untraced, now=utc_now())

@@ -16,7 +16,7 @@ from core.errors import NotFound
 from core.models import Conversation, Inbound, Staff
 from core.slack.gateway import Gateway, SlackFailed
 from core.slack.views import thread
-from core.usecases import threads
+from core.usecases import inbox, threads
 from core.usecases.threads import Facts
 
 log = structlog.get_logger()
@@ -84,8 +84,20 @@ def _changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts)
 
 
+def _waiting(gateway: Gateway, payload: Mapping[str, Any]) -> None:
+    """Remind staff in the thread, and in the channel as well; not when it was answered or closed meanwhile."""
+    with db.reading() as session:
+        found = session.get(Conversation, UUID(payload["conversation_id"]))
+        if found is None or not inbox.is_waiting(found):
+            return
+        facts = threads.facts(session, found.id, now=utc_now())
+    drawn = thread.render_waiting(facts)
+    channel, ts = facts.conversation.thread_channel, facts.conversation.thread_ts
+    gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts, reply_broadcast=True)
+
+
 TELLERS: Mapping[str, Callable[[Gateway, Mapping[str, Any]], None]] = MappingProxyType(
-    {"message.received": _received, "conversation.changed": _changed}
+    {"message.received": _received, "conversation.changed": _changed, "conversation.waiting": _waiting}
 )
 
 

@@ -12,7 +12,19 @@ from core import db, settings
 from core.domain.lifecycles import BlastStatus
 from core.models import Blast, OutboxEvent, SeenRequest
 from core.models.columns import UtcDateTime
-from core.usecases import brakes, canary, cleanup, planning, receipts, scheduling, sending, settling, unknowns, windows
+from core.usecases import (
+    brakes,
+    canary,
+    cleanup,
+    failover,
+    planning,
+    receipts,
+    scheduling,
+    sending,
+    settling,
+    unknowns,
+    windows,
+)
 from workers import listening, relay
 from workers.broker import SENDING, UPDATES, nudge
 
@@ -76,6 +88,20 @@ def drain_senders(now: datetime) -> None:
         due = sending.due_senders(session, now=now)
     for sender in due:
         nudge("drain", sender, queue=SENDING)
+
+
+def fail_over(now: datetime) -> None:
+    """Have the second provider send what waits for one that fails."""
+    config = settings.current()
+    if not config.standby:
+        return
+    with db.reading() as session:
+        is_any_down = bool(failover.down(session, now=now))
+    if is_any_down:
+        with db.transaction() as session:
+            moved = failover.move(session, (*config.senders, *config.standby), now=now)
+        if moved:
+            log.warning("deliveries.moved_to_other_provider", count=moved)
 
 
 def end_leases(now: datetime) -> None:
@@ -193,6 +219,7 @@ ENTRIES = (
     Entry("drain_senders", timedelta(milliseconds=500), drain_senders),
     Entry("finish_blasts", timedelta(seconds=1), finish_blasts),
     Entry("refresh_cards", timedelta(seconds=3), refresh_cards),
+    Entry("fail_over", timedelta(seconds=1), fail_over),
     Entry("end_leases", timedelta(seconds=5), end_leases),
     Entry("keep_quiet_hours", timedelta(seconds=10), keep_quiet_hours),
     Entry("try_canaries", timedelta(seconds=1), try_canaries),
@@ -202,6 +229,9 @@ ENTRIES = (
     Entry("settle_unknowns", timedelta(seconds=10), settle_unknowns),
     Entry("leave_unknowns", timedelta(minutes=1), leave_unknowns),
     Entry("clear_away", timedelta(minutes=1), clear_away),
+    Entry("poll_receipts", timedelta(minutes=1), listening.poll_receipts),
+    Entry("fill_gaps", timedelta(minutes=1), listening.fill_gaps),
+    Entry("nag", timedelta(minutes=1), listening.nag),
     Entry("confirm_opt_outs", timedelta(minutes=1), listening.confirm_opt_outs),
     Entry("prune", timedelta(hours=1), prune),
 )

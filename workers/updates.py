@@ -25,7 +25,7 @@ from core.slack.views import card, home, outcome
 from core.slack.views.card import Card
 from core.usecases import cards, staffing
 from core.usecases.cards import Facts
-from workers import imports, threads
+from workers import backfilling, imports, threads
 from workers.broker import UPDATES
 
 log = structlog.get_logger()
@@ -156,6 +156,7 @@ TELLERS: Mapping[str, Teller] = {
     "staff.told": _told,
     **threads.TELLERS,
     **imports.TELLERS,
+    **backfilling.TELLERS,
 }
 
 

@@ -20,7 +20,7 @@ from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unk
 from core.settings import Settings
 
 _CONNECT_S = 5.0
-_ANSWER_S = 35.0
+ANSWER_S = 35.0
 # Shorter than what servers and balancers keep: a connection that they close while we post leaves us not knowing.
 _KEEP_ALIVE_S = 12.0
 # Behind a callback's address, unsigned: try again when we couldn't take it, five times within Twilio's 15 seconds.
@@ -40,7 +40,7 @@ class Twilio:
         self._callback = quote_plus(f"{settings.public_url.rstrip('/')}/twilio/status")
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_ANSWER_S),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=ANSWER_S),
             headers={
                 "Authorization": "Basic " + b64encode(f"{user}:{secret}".encode()).decode(),
                 "Content-Type": "application/x-www-form-urlencoded",
@@ -80,10 +80,7 @@ class Lookup:
     """What Twilio knows of our messages, asked through its SDK; it blocks."""
 
     def __init__(self, settings: Settings) -> None:
-        user, secret = _credentials(settings)
-        http = TwilioHttpClient(timeout=_ANSWER_S)
-        self._sdk = Client(user, secret, account_sid=settings.twilio_account_sid, http_client=http)
-        self._sdk.api.base_url = settings.twilio_api_url.rstrip("/")
+        self._sdk = sdk(settings)
 
     def find(self, outgoing: Outgoing, *, since: datetime) -> Trace | None:
         """Look for a message that may have left: the same recipient, text and sender, made since the claim.
@@ -121,6 +118,15 @@ class Lookup:
         """
         found = self._sdk.incoming_phone_numbers.list(phone_number=number, limit=_LATEST)
         return next((str(each.sms_url or "") for each in found if each.phone_number == number), None)
+
+
+def sdk(settings: Settings, http: TwilioHttpClient | None = None) -> Client:
+    """Return Twilio's own client for this account; its calls block, and none waits for ever."""
+    user, secret = _credentials(settings)
+    way = http or TwilioHttpClient(timeout=ANSWER_S)
+    client = Client(user, secret, account_sid=settings.twilio_account_sid, http_client=way)
+    client.api.base_url = settings.twilio_api_url.rstrip("/")
+    return client
 
 
 def _credentials(settings: Settings) -> tuple[str, str]:

@@ -26,7 +26,7 @@ _SETTINGS = (
     "SLACK_REPLIES_CHANNEL",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_AUTH_TOKEN",
-    "TWILIO_FROM_NUMBER|TWILIO_MESSAGING_SERVICE_SID",
+    settings.A_SENDER,
 )
 
 
@@ -117,22 +117,24 @@ def _slack(configured: Settings) -> str:
 def _twilio(configured: Settings) -> str:
     configured.require("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN|TWILIO_API_KEY_SID")
     lookup = Lookup(configured)
-    number = configured.twilio_from_number
+    numbers = [sender.address for sender in configured.senders if sender.address.startswith("+")]
     try:
         status = lookup.account_status()
-        inbound = lookup.inbound_url(number) if number else None
+        inbound = {number: lookup.inbound_url(number) for number in numbers}
     # The SDK lets its HTTP client's errors, which are OSErrors, through.
     except (TwilioException, OSError) as failure:
         cause = str(getattr(failure, "msg", "")) or type(failure).__name__
         raise _Problem(f"{cause}. Check the Twilio settings and TWILIO_API_URL.") from failure
     if status != "active":
         raise _Problem(f"the account is {status}. See to it in Twilio's console.")
-    if number and inbound is None:
-        raise _Problem("TWILIO_FROM_NUMBER isn't a number of this account.")
     wanted = f"{configured.public_url.rstrip('/')}/twilio/inbound"
-    if inbound is not None and inbound.partition("#")[0] != wanted:
-        raise _Problem(f"inbound texts, STOP among them, don't come to us. Set the number's webhook to {wanted}.")
-    return "the account is active."
+    for number, url in inbound.items():
+        whose = f"the number that ends in {number[-4:]}"
+        if url is None:
+            raise _Problem(f"{whose} isn't this account's. Correct TWILIO_FROM_NUMBER or TWILIO_SENDERS.")
+        if url.partition("#")[0] != wanted:
+            raise _Problem(f"inbound texts to {whose}, STOP among them, don't come to us. Set its webhook to {wanted}.")
+    return f"the account is active, {len(configured.senders)} in use as sender."
 
 
 _CHECKS: dict[str, Callable[[Settings], str]] = {

@@ -18,7 +18,8 @@ LONGEST = 320  # characters that an address of any kind may have
 _NANP = re.compile(r"(?:\+?1[ .-]?)?\(?([2-9][0-9]{2})\)?[ .-]?([2-9][0-9]{2})[ .-]?([0-9]{4})").fullmatch
 _SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?e\+?([0-9]{1,2})", re.IGNORECASE).fullmatch
 _WHOLE_FLOAT = re.compile(r"(\+?[0-9]{7,15})[.,]0{1,2}").fullmatch
-_SEVERAL = re.compile(r"[0-9][^/;|,\n]{5,}(?:[/;|,\n]|\bor\b|\band\b)[^/;|,\n]*[0-9]{3}")
+# Bounded, since a cell full of "and" would have to be looked at in all combinations.
+_SEVERAL = re.compile(r"[0-9][^/;|,\n]{5,40}?(?:[/;|,\n]|\bor\b|\band\b)[^/;|,\n]{0,40}?[0-9]{3}")
 _E_MAIL = re.compile(r"([\w!#$%&'*+/=?^`{|}~.-]{1,64})@([^\s@]+)", re.ASCII).fullmatch
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?").fullmatch
 _STATES = {code: state for state, codes in tables.load("area_codes").items() for code in codes.split()}

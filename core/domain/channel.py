@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-
 # Ten hours: what Twilio keeps by itself, and the most that may be asked of it.
 LONGEST_VALIDITY_S = 36_000
 

@@ -88,6 +88,26 @@ class ConversationChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationWaiting(Event):
+    """A member has waited long for an answer; staff are reminded."""
+
+    name: ClassVar[str] = "conversation.waiting"
+    conversation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRequested(Event):
+    """An admin wants history gone through for opt-outs and dead numbers; they are told what came of it.
+
+    `days`: how far back in the provider's list; None goes through what we keep ourselves.
+    """
+
+    name: ClassVar[str] = "backfill.requested"
+    slack_user_id: str
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HomeOpened(Event):
     """Somebody looks at the Home tab; `refusal` is what they read instead when they may not use Blast."""
 

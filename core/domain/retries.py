@@ -26,5 +26,5 @@ def wait_s(attempt: int, *, key: int, first_s: Sequence[float] = WAITS_S) -> flo
     if attempt <= len(first_s):
         return first_s[attempt - 1]
     doubled: float = min(_STEP_S * 2 ** (attempt - len(first_s)), _LONGEST_S)
-    spread = random.Random(key * 31 + attempt).uniform(-_JITTER, _JITTER)  # noqa: S311  # spreads load, keeps no secret
+    spread = random.Random(key * 31 + attempt).uniform(-_JITTER, _JITTER)  # spreads load, keeps no secret
     return doubled * (1 + spread)

@@ -114,6 +114,14 @@ def confirm(title: str, text: str, *, yes: str, no: str, is_dangerous: bool = Fa
     return question | {"style": "danger" if is_dangerous else "primary"}
 
 
+def menu(action_id: str, options: Sequence[Element], placeholder: str, *, initial: Element | None = None) -> Element:
+    """Return a menu to choose one of; its options go as they are."""
+    if not 1 <= len(options) <= OPTIONS:
+        raise TooLarge(f"{len(options)} options in {action_id}")
+    element = {"type": "static_select", "action_id": action_id, "placeholder": plain(placeholder, 150)}
+    return element | {"options": list(options)} | ({"initial_option": initial} if initial else {})
+
+
 def option(text: str, value: str) -> Element:
     """Return a choice; its value is at most 150 characters."""
     if len(value) > 150:

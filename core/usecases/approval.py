@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from core import outbox, settings
 from core.domain.events import BlastApproved, BlastCancelled, BlastChanged, BlastEvent, ChangesRequested
-from core.domain.lifecycles import BLAST_MOVES, DeliveryStatus, move
+from core.domain.lifecycles import BLAST_MOVES, BlastStatus, DeliveryStatus, move
 from core.errors import IllegalMove, Invalid, NotAllowed, NotFound, Stale
 from core.models import Approval, AuditEntry, Blast, CanaryStatus, Delivery, Role, Staff
 from core.usecases import composing, scheduling, staffing
@@ -37,7 +37,7 @@ def approve(session: Session, blast_id: UUID, *, by: Staff, seen: int, now: date
         raise IllegalMove("Its time has passed. Request changes, so that its author can choose another.")
     session.add(_approval(session, blast, by, now))
     session.flush()
-    needed, given = _needed(session, blast, content, now), _given(session, blast)
+    needed, given = _needed(session, blast, content, now), len(approvers(session, blast))
     _note(session, "blast.approve", blast, by, now, {"given": given, "needed": needed, "note": note})
     if given < needed:
         blast.approvals_needed = needed
@@ -47,6 +47,23 @@ def approve(session: Session, blast_id: UUID, *, by: Staff, seen: int, now: date
     _become(session, blast, "approve", approvals_needed=needed, approved_at=now, starts_at=starts_at)
     outbox.record(session, BlastApproved(blast_id, by.id), now=now)
     return blast
+
+
+def approvers(session: Session, blast: Blast) -> list[Staff]:
+    """Return who agreed to a blast as it stands, first to last; until it is approved, only those who still may."""
+    found = session.scalars(
+        sa.select(Staff)
+        .join(Approval, col(Approval.staff_id) == col(Staff.id))
+        .where(
+            col(Approval.blast_id) == blast.id,
+            col(Approval.revision) == blast.revision,
+            col(Approval.content_hash) == blast.content_hash,
+        )
+        .order_by(col(Approval.at))
+        .execution_options(populate_existing=True)
+    )
+    is_open = blast.status is BlastStatus.IN_REVIEW
+    return [staff for staff in found if not is_open or staffing.may(staff, Role.APPROVER)]
 
 
 def request_changes(session: Session, blast_id: UUID, *, by: Staff, seen: int, now: datetime, note: str = "") -> Blast:
@@ -191,16 +208,6 @@ def _needed(session: Session, blast: Blast, content: composing.Content, now: dat
     """Count the recipients anew: an audience may have grown since the blast was sent to review."""
     recipients = composing.preview(session, content, now=now).recipients
     return max(blast.approvals_needed, 2 if recipients > settings.current().second_approver_above else 1)
-
-
-def _given(session: Session, blast: Blast) -> int:
-    of_this = (col(Approval.blast_id) == blast.id, col(Approval.revision) == blast.revision)
-    counted = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Approval)
-        .where(*of_this, col(Approval.content_hash) == blast.content_hash)
-    )
-    return counted or 0
 
 
 def _note(session: Session, action: str, blast: Blast, by: Staff | None, now: datetime, fields: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ from sqlmodel import Session, col
 from core.domain.lifecycles import OVER, BlastStatus
 from core.errors import Invalid, NotFound
 from core.models import (
-    Approval,
     Audience,
     AuditEntry,
     Blast,
@@ -21,7 +20,7 @@ from core.models import (
     Suppression,
     SuppressionCause,
 )
-from core.usecases import composing, reports
+from core.usecases import approval, composing, reports
 from core.usecases.previewing import Preview
 from core.usecases.reports import Progress
 
@@ -63,7 +62,7 @@ def facts(session: Session, blast_id: UUID, *, now: datetime) -> Facts:
         author=session.get_one(Staff, blast.author_id).slack_user_id,
         audiences=[name for name, is_excluded in audiences if not is_excluded],
         excluded=[name for name, is_excluded in audiences if is_excluded],
-        approved_by=_approvers(session, blast),
+        approved_by=[staff.slack_user_id for staff in approval.approvers(session, blast)],
         changed_by=_last_to(session, blast),
         progress=reports.progress(session, blast_id, now=now),
         preview=composing.preview(session, composing.content_of(session, blast), now=now) if is_ahead else None,
@@ -111,20 +110,6 @@ def _audience_names(session: Session, blast_id: UUID) -> list[tuple[str, bool]]:
         .order_by(col(Audience.name))
     )
     return [(name, is_excluded) for name, is_excluded in rows]
-
-
-def _approvers(session: Session, blast: Blast) -> list[str]:
-    found = session.scalars(
-        sa.select(col(Staff.slack_user_id))
-        .join(Approval, col(Approval.staff_id) == col(Staff.id))
-        .where(
-            col(Approval.blast_id) == blast.id,
-            col(Approval.revision) == blast.revision,
-            col(Approval.content_hash) == blast.content_hash,
-        )
-        .order_by(col(Approval.at))
-    )
-    return list(found)
 
 
 def _last_to(session: Session, blast: Blast) -> str | None:

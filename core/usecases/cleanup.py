@@ -21,7 +21,8 @@ def clean(session: Session, *, before: datetime, now: datetime) -> dict[str, int
     Run it again until nothing is left to do. Contacts, audiences, suppressions and the audit log are kept.
     """
     for blast in _to_tally(session, before):
-        blast.tally = reports.progress(session, blast.id, now=now).as_json()
+        progress = reports.progress(session, blast.id, now=now)
+        blast.tally = {"recipients": progress.recipients, **progress.as_json()}
     session.flush()
     return {name: delete(session, before) for name, delete in _KINDS.items()}
 

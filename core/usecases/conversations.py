@@ -10,7 +10,6 @@ from sqlmodel import Session, col
 from core import outbox
 from core.domain import message
 from core.domain.events import ConversationChanged, MessageReceived
-from core.domain.lifecycles import DeliveryStatus
 from core.errors import IllegalMove, Invalid, NotAllowed, NotFound
 from core.models import (
     AuditEntry,
@@ -23,16 +22,9 @@ from core.models import (
     Staff,
 )
 from core.models.dialect import insert
-from core.usecases import sending, suppression
+from core.usecases import inbox, sending, suppression
 
 CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
-_HAS_LEFT = (
-    DeliveryStatus.CLAIMED,
-    DeliveryStatus.UNKNOWN,
-    DeliveryStatus.ACCEPTED,
-    DeliveryStatus.SENT,
-    DeliveryStatus.DELIVERED,
-)
 _LONGEST_NOTE = 2000
 _NOBODY_DECIDED = "Nobody has decided about what looked like an opt-out, so it counts: they get no more texts."
 _GONE = "This conversation is gone. It was erased or cleaned up."
@@ -58,7 +50,7 @@ def receive(session: Session, inbound: Inbound, *, now: datetime) -> Conversatio
     if conversation is None or inbound.id is None:
         raise LookupError("the text was not stored, or the conversation just made is gone")
     conversation.contact_id = _contact(session, inbound.address)
-    conversation.blast_id = _answered_blast(session, inbound.address) or conversation.blast_id
+    conversation.blast_id = inbox.answered(session, conversation, inbound.body, now=now)
     conversation.status = ConversationStatus.OPEN
     conversation.last_inbound_at = now
     inbound.conversation_id = conversation.id
@@ -178,6 +170,22 @@ def confirm_likely_opt_outs(session: Session, *, before: datetime, now: datetime
     return len(confirmed)
 
 
+def choose_blast(session: Session, conversation_id: UUID, blast_id: UUID, *, by: Staff, now: datetime) -> Conversation:
+    """Say which of the blasts that reached them a member answers.
+
+    Raises:
+        NotFound: this one hasn't reached them.
+    """
+    conversation = _get(session, conversation_id)
+    reached = {each.key for each in inbox.candidates(session, conversation.address, now=now)}
+    if blast_id not in reached:
+        raise NotFound("This blast hasn't reached them lately. Choose another one.")
+    conversation.blast_id, conversation.blast_chosen_at = blast_id, now
+    name = inbox.names(session, [blast_id])[blast_id]
+    _record(session, conversation, "choose_blast", by=by, note=f"This is about another blast:\n{name}", now=now)
+    return conversation
+
+
 def is_claimed(conversation: Conversation, *, now: datetime) -> bool:
     """Tell whether somebody has the conversation now."""
     return conversation.claimed_at is not None and conversation.claimed_at > now - CLAIM_EXPIRES_AFTER
@@ -240,17 +248,3 @@ def _of(session: Session, inbound: Inbound) -> Conversation | None:
 
 def _contact(session: Session, address: str) -> UUID | None:
     return session.scalar(sa.select(col(Contact.id)).where(col(Contact.phone) == address))
-
-
-def _answered_blast(session: Session, address: str) -> UUID | None:
-    """Return the last blast that reached them: what they write is most likely about it."""
-    return session.scalar(
-        sa.select(col(Delivery.blast_id))
-        .where(
-            col(Delivery.address) == address,
-            col(Delivery.kind) == DeliveryKind.BLAST,
-            col(Delivery.status).in_(_HAS_LEFT),
-        )
-        .order_by(col(Delivery.claimed_at).desc())
-        .limit(1)
-    )

@@ -14,6 +14,8 @@ from core.errors import IllegalMove, NotFound
 from core.models import AuditEntry, Contact, Conversation, Delivery, Inbound, Receipt
 from core.usecases import suppression
 
+# What stands where the address of somebody stood who was erased begins with this.
+NOBODY = "erased:"
 _LEAVING = (DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN)
 
 
@@ -47,7 +49,7 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
         session.delete(contact)
         session.flush()
     _refuse_while_leaving(session, known)
-    nobody = f"erased:{uuid4().hex}"
+    nobody = f"{NOBODY}{uuid4().hex}"
     erased = Erased(
         contacts=int(contact is not None),
         texts=_erase_texts(session, known, nobody),

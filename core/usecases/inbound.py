@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain import keywords
@@ -21,7 +22,10 @@ _ASKED_AT_PROVIDER: dict[str, Literal["opt_out", "opt_in", "help"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as the provider handed it over; `opt_out_type`: the keyword that it has acted on and answered itself."""
+    """A text as the provider handed it over; `opt_out_type`: the keyword that it has acted on and answered itself.
+
+    `is_answered_by_provider`: whether it answers the usual keywords at all.
+    """
 
     provider_sid: str
     address: str
@@ -29,24 +33,39 @@ class Text:
     body: str
     media: tuple[tuple[str, str], ...] = ()
     opt_out_type: str = ""
+    is_answered_by_provider: bool = True
 
 
-def take(session: Session, text: Text, *, organization: str, now: datetime, asks_twice: bool = False) -> Reading | None:
+def take(
+    session: Session,
+    text: Text,
+    *,
+    organization: str,
+    now: datetime,
+    asks_twice: bool = False,
+    sent_at: datetime | None = None,
+) -> Reading | None:
     """Keep a text and do what it asks; returns how it was read, or None when it was taken before.
 
     Certain opt-outs are suppressed at once; likely ones too, until staff have looked. What isn't a keyword is a
     conversation's. Where the provider has answered a keyword we say nothing: a text after its STOP would fail.
-    `asks_twice`: whoever wants texts again is asked to confirm it (double opt-in).
+    `asks_twice`: whoever wants texts again is asked to confirm it (double opt-in). `sent_at`: when a text that comes
+    late was written; what its sender has asked for since stands.
     """
     theirs = topics.of(session, text.address)
     reading = _read(session, text, theirs, now=now)
     inbound = _keep(session, text, reading, now=now)
     if inbound is None:
         return None
+    if sent_at is not None and _has_asked_since(session, inbound, sent_at):
+        conversations.receive(session, inbound, now=now)
+        return reading
     if reading.certainty != "certain":
         _show(session, inbound, reading, now=now)
         return reading
-    is_answered = bool(text.opt_out_type) or keywords.provider_answers(text.body) is not None
+    is_answered = text.is_answered_by_provider and bool(
+        text.opt_out_type or keywords.provider_answers(text.body) is not None
+    )
     answer = _do(session, inbound, reading, theirs, asks_twice=asks_twice, now=now)
     if answer is not None and (not is_answered or answer is answers.CONFIRM):
         answers.give(session, inbound, answer, organization=organization, now=now)
@@ -81,6 +100,17 @@ def _keep(session: Session, text: Text, reading: Reading, *, now: datetime) -> I
         .returning(col(Inbound.id))
     )
     return session.get_one(Inbound, new_id) if new_id is not None else None
+
+
+def _has_asked_since(session: Session, inbound: Inbound, sent_at: datetime) -> bool:
+    later = sa.exists().where(
+        col(Inbound.address) == inbound.address,
+        col(Inbound.id) != inbound.id,
+        col(Inbound.kind).in_(("opt_in", "opt_out")),
+        col(Inbound.certainty) == "certain",
+        col(Inbound.received_at) > sent_at,
+    )
+    return inbound.kind in ("opt_in", "opt_out") and bool(session.scalar(sa.select(later)))
 
 
 def _show(session: Session, inbound: Inbound, reading: Reading, *, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Who receives a blast, and the one statement that writes a delivery for each of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from core import outbox
 from core.domain.events import BlastExpired, BlastStarted
 from core.domain.hours import QuietHours
 from core.domain.lifecycles import BlastStatus, DeliveryStatus, move
+from core.domain.senders import Sender
 from core.models import (
     Blast,
     BlastAudience,
@@ -24,7 +25,7 @@ from core.models import (
 )
 from core.models.columns import UtcDateTime
 from core.models.dialect import insert
-from core.usecases import canary, reach, windows
+from core.usecases import assigning, canary, reach, windows
 
 BLAST_PRIORITY = 5
 
@@ -32,7 +33,7 @@ BLAST_PRIORITY = 5
 def recipients(
     audience_ids: Collection[UUID], excluded_ids: Collection[UUID], channel: ChannelName
 ) -> sa.Select[UUID, str, str, str]:
-    """Return the query for (contact id, address, zones, region) of everybody in the audiences who isn't in an excluded one.
+    """Return the query for (contact id, address, zones, region) of everybody in the audiences and in no excluded one.
 
     A contact in several audiences comes once.
     """
@@ -79,9 +80,11 @@ def start(
     max_lag: timedelta,
     now: datetime,
     canary_size: int = 0,
+    among: Sequence[Sender] = (),
 ) -> BlastStatus | None:
     """Start an approved blast whose time has come: plan its deliveries, or let it expire when it was found too late.
 
+    `among`: the senders that its texts may leave from; with none of them given, all leave from `sender`.
     Returns its new status, or None when another clock was quicker, or it was undone or cancelled meanwhile.
     """
     blast = session.get(Blast, blast_id)
@@ -99,14 +102,22 @@ def start(
     if is_late:
         outbox.record(session, BlastExpired(blast_id), now=now)
         return target
-    plan(session, blast, sender=sender, quiet=quiet, now=now)
+    plan(session, blast, sender=sender, among=among, quiet=quiet, now=now)
     if canary_size:
         canary.choose(session, blast_id, size=canary_size)
     outbox.record(session, BlastStarted(blast_id), now=now)
     return target
 
 
-def plan(session: Session, blast: Blast, *, sender: str, quiet: QuietHours | None, now: datetime) -> None:
+def plan(
+    session: Session,
+    blast: Blast,
+    *,
+    sender: str,
+    quiet: QuietHours | None,
+    now: datetime,
+    among: Sequence[Sender] = (),
+) -> None:
     """Write a delivery for each recipient, in one INSERT … SELECT; it may run twice.
 
     Suppressed ones get theirs too, skipped with the reason, so that it can be told why they weren't messaged.
@@ -123,7 +134,8 @@ def plan(session: Session, blast: Blast, *, sender: str, quiet: QuietHours | Non
         "closes_at": opens.c.closes_at,
         "status": sa.case((reason.is_not(None), DeliveryStatus.SKIPPED.value), else_=DeliveryStatus.PENDING.value),
         "skip_reason": reason,
-        **_constants(blast, sender, now),
+        "sender": assigning.sender_of(who, _senders(blast, sender, among)),
+        **_constants(blast, now),
     }
     source = who.join(opens, windows.is_at(opens, who)).outerjoin(held, held.c.address == who.c.address)
     # SQLite wants a WHERE before ON CONFLICT.
@@ -133,12 +145,16 @@ def plan(session: Session, blast: Blast, *, sender: str, quiet: QuietHours | Non
     session.execute(again)
 
 
-def _constants(blast: Blast, sender: str, now: datetime) -> dict[str, sa.ColumnElement[Any]]:
+def _senders(blast: Blast, sender: str, among: Sequence[Sender]) -> Sequence[Sender]:
+    is_by_phone = blast.channel is ChannelName.SMS
+    return among if among and is_by_phone else [Sender(sender, 0)]
+
+
+def _constants(blast: Blast, now: datetime) -> dict[str, sa.ColumnElement[Any]]:
     return {
         "blast_id": sa.literal(blast.id, type_=sa.Uuid()),
         "kind": sa.literal(DeliveryKind.BLAST.value),
         "channel": sa.literal(blast.channel.value),
-        "sender": sa.literal(sender),
         "created_at": sa.literal(now, type_=UtcDateTime()),
         "priority": sa.literal(BLAST_PRIORITY),
         "error": sa.literal(""),

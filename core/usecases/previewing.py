@@ -252,7 +252,7 @@ def _finish_at(session: Session, content: Content, segments: int, now: datetime)
     """Return when the last text will have left: at the sender's rate, and when it is open for everybody."""
     chosen = settings.current()
     start = max(content.send_at or now, now + timedelta(seconds=chosen.undo_seconds))
-    sent = start + timedelta(seconds=segments / chosen.sender_rate if chosen.sender_rate else 0)
+    sent = start + timedelta(seconds=segments / chosen.segments_per_s if chosen.segments_per_s else 0)
     return max(sent, _open_for_all(session, content, start, chosen.quiet))
 
 

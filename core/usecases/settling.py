@@ -43,9 +43,7 @@ def take_due(session: Session, *, now: datetime) -> list[tuple[Outgoing, datetim
     taken = session.execute(
         sa.update(Delivery)
         .where(col(Delivery.id).in_(sa.select(due.c.id)))
-        .values(
-            not_before=sa.case((col(Delivery.untraced_at).is_(None), now + _LOOK_AGAIN), else_=now + _LOOK_SELDOM)
-        )
+        .values(not_before=sa.case((col(Delivery.untraced_at).is_(None), now + _LOOK_AGAIN), else_=now + _LOOK_SELDOM))
         .returning(
             col(Delivery.id),
             col(Delivery.attempt),

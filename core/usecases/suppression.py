@@ -12,7 +12,7 @@ from core.models.dialect import insert
 from core.usecases import reach
 
 _ACTIVE = reach.IS_ACTIVE
-_REPLACED = "a stronger cause"
+REPLACED = "a stronger cause"
 _MOST_CONFIRMED = 200
 # The source of an opt-out that was read from free words and that staff have not confirmed yet.
 LIKELY = "likely"
@@ -72,7 +72,7 @@ def suppress(
     """
     if cause is SuppressionCause.OPT_OUT and source != LIKELY:
         is_weaker = (col(Suppression.cause) != cause) | (col(Suppression.source) == LIKELY)
-        _end(session, address, is_weaker & reach.IS_OF_ALL, by=_REPLACED, now=now)
+        _end(session, address, is_weaker & reach.IS_OF_ALL, by=REPLACED, now=now)
     return _add(
         session,
         address,

@@ -1,5 +1,6 @@
 """What a conversation's thread tells: gathered in one reading, drawn by the view."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,7 +10,7 @@ from sqlmodel import Session, col
 
 from core.errors import NotFound
 from core.models import Blast, Contact, Conversation, Inbound, Staff, Suppression
-from core.usecases import conversations, suppression
+from core.usecases import conversations, inbox, suppression
 
 # Several texts in a row are one thing to look at.
 _A_WHILE = timedelta(minutes=10)
@@ -17,7 +18,10 @@ _A_WHILE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a thread's first message shows. `claimed_by`: a Slack user's id; `blocked`: why they can't be texted."""
+    """All that a thread's first message shows. `claimed_by`: a Slack user's id; `blocked`: why they can't be texted.
+
+    `answerable`: the blasts that the member may be answering, when there are several; id and name.
+    """
 
     conversation: Conversation
     name: str
@@ -25,6 +29,7 @@ class Facts:
     claimed_by: str | None
     blocked: Suppression | None
     opening: Inbound | None
+    answerable: Sequence[tuple[UUID, str]] = ()
 
     @property
     def is_suspected(self) -> bool:
@@ -52,7 +57,16 @@ def facts(session: Session, conversation_id: UUID, *, now: datetime) -> Facts:
         claimed_by=claimer.slack_user_id if claimer else None,
         blocked=suppression.active(session, conversation.address),
         opening=_first(session, conversation_id),
+        answerable=_answerable(session, conversation, now=now),
     )
+
+
+def _answerable(session: Session, conversation: Conversation, *, now: datetime) -> list[tuple[UUID, str]]:
+    found = [each.key for each in inbox.candidates(session, conversation.address, now=now)]
+    if conversation.blast_id and conversation.blast_id not in found:
+        found.append(conversation.blast_id)
+    names = inbox.names(session, found)
+    return [(blast_id, names[blast_id]) for blast_id in found] if len(found) > 1 else []
 
 
 def is_first(session: Session, inbound: Inbound) -> bool:

@@ -75,9 +75,7 @@ def move_on(session: Session, quiet: QuietHours | None, *, now: datetime) -> int
     )
     opens = of(session, places(session, closed), quiet, now=now)
     moved = (
-        sa.select(closed.c.id, opens.c.opens_at, opens.c.closes_at)
-        .join(opens, is_at(opens, closed))
-        .subquery("moved")
+        sa.select(closed.c.id, opens.c.opens_at, opens.c.closes_at).join(opens, is_at(opens, closed)).subquery("moved")
     )
     never = moved.c.opens_at.is_(None)
     held = session.execute(

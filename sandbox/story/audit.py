@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.story.awaiting import WentWrong
+
 Json = Mapping[str, Any]
 
 _OPEN = ("pending", "claimed", "accepted", "sent")
@@ -53,6 +55,17 @@ class Finding:
 def findings(figures: Figures) -> list[Finding]:
     """Compare everything that can be counted twice."""
     return [*_promises(figures), *_ledger_and_database(figures), *_card_and_database(figures)]
+
+
+def require_right(found: Sequence[Finding]) -> None:
+    """Let the story end well.
+
+    Raises:
+        WentWrong: a figure isn't as it must be; says which, and what it is.
+    """
+    wrong = [finding.complaint for finding in found if not finding.is_right]
+    if wrong:
+        raise WentWrong(f"Something isn't as it must be. {' '.join(wrong)}")
 
 
 def _promises(figures: Figures) -> list[Finding]:

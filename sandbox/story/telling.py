@@ -61,9 +61,12 @@ class Teller:
         if not self._console.is_terminal:
             yield
             return
-        with Live(console=self._console, refresh_per_second=8, transient=True) as self._live:
-            yield
-        self._live = None
+        with Live(console=self._console, refresh_per_second=8, transient=True) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
 
     def progress(self, done: int, of: int, texts: Sequence[str]) -> None:
         """Show how far the blast is; without a terminal, in a line every other second."""

@@ -17,6 +17,7 @@ _SCOPES_OF_METHODS = {
     "chat.update": {"chat:write"},
     "conversations.info": {"channels:read", "groups:read"},
     "files.info": {"files:read"},
+    "files.upload_v2": {"files:write"},
     "users.info": {"users:read"},
     "views.open": set[str](),
     "views.publish": set[str](),
@@ -47,8 +48,8 @@ def _methods() -> set[str]:
         name, first = call.func.attr, call.args[0] if call.args else None
         if name in ("_call", "api_call") and isinstance(first, ast.Constant):
             found.add(str(first.value))
-        elif name.partition("_")[0] in _FAMILIES and name.count("_") == 1 and not name.startswith("_"):
-            found.add(name.replace("_", "."))
+        elif name.partition("_")[0] in _FAMILIES and name.removesuffix("_v2").count("_") == 1:
+            found.add(name.replace("_", ".", 1))
     return found
 
 

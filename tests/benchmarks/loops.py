@@ -29,7 +29,11 @@ async def _bare(count: int, in_flight: int) -> float:
     )
     await channel.close()
     login = aiohttp.encode_basic_auth(config.twilio_account_sid, config.twilio_auth_token)
-    headers = {"Authorization": login, "Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    headers = {
+        "Authorization": login,
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Accept": "application/json",
+    }
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(
         connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar()

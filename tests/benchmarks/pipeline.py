@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from statistics import median
+from subprocess import Popen
 from typing import Any
 
 import redis
@@ -32,16 +33,14 @@ def send(house: House, count: int, *, workers: int = 1) -> Run:
     with db.transaction(house.engine) as session:
         pool = people.audience(session, count)
     house.vacuum()
-    processes = house.start(*["workers"] * workers, "workers.clock")
-    wait(lambda: _is_up(house, workers), seconds=30)
-    time.sleep(_IDLE_S)
+    processes = begin(house, workers=workers)
     stage.settle()
     before = _cost(processes), stage.servers_cpu_s()
     with db.transaction(house.engine) as session:
         people.blast(session, pool)
     approved_at = time.time()
     wait(lambda: stage.ask("/counts")["accepted"] >= count, seconds=_LONGEST_S, step_s=0.05)
-    wait(lambda: not _has_open(house), seconds=60, step_s=0.01)
+    wait(lambda: not has_open(house), seconds=60, step_s=0.01)
     ended_at = time.time()
     after = _cost(processes), stage.servers_cpu_s()
     told = stage.ask("/counts")
@@ -55,6 +54,14 @@ def send(house: House, count: int, *, workers: int = 1) -> Run:
     )
 
 
+def begin(house: House, *, workers: int = 1) -> list[Popen[bytes]]:
+    """Start workers and a clock, and wait until they have nothing to do."""
+    processes = house.start(*["workers"] * workers, "workers.clock")
+    wait(lambda: _is_up(house, workers), seconds=30)
+    time.sleep(_IDLE_S)
+    return processes
+
+
 def _is_up(house: House, workers: int) -> bool:
     """Tell whether the workers ask for nudges, and the clock looks at the database."""
     with redis.Redis.from_url(house.stage.redis.url) as client:
@@ -63,11 +70,12 @@ def _is_up(house: House, workers: int) -> bool:
     return is_asked and bool(house.scalar(others))
 
 
-def _cost(processes: list[Any]) -> float:
+def _cost(processes: list[Popen[bytes]]) -> float:
     return sum(cpu_s(process.pid) for process in processes)
 
 
-def _has_open(house: House) -> bool:
+def has_open(house: House) -> bool:
+    """Tell whether an answer isn't recorded yet."""
     return bool(house.scalar("SELECT 1 FROM deliveries WHERE status IN ('pending', 'claimed') LIMIT 1"))
 
 
@@ -97,3 +105,40 @@ def compare(stage: Stage, *, count: int, in_flight: int, latency_ms: int = 0, ro
         "servers_cpu_us": median(run.servers_us for run in ours),
         "worker_rss_mib": median(run.rss_mib for run in ours),
     }
+
+
+def two_workers(stage: Stage, *, count: int, rounds: int = 3) -> dict[str, Any]:
+    """Send with one worker process and with two, in turns."""
+    per_s: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for workers in (1, 2):
+            with stage.house(max_in_flight=50) as house:
+                stage.ask("/reset/0")
+                per_s[workers].append(send(house, count, workers=workers).per_s)
+    ratio = median(two / one for one, two in zip(per_s[1], per_s[2], strict=True))
+    return {"recipients": count, "one_per_s": median(per_s[1]), "two_per_s": median(per_s[2]), "ratio": ratio}
+
+
+def for_scale(stage: Stage, *, count: int) -> dict[str, Any]:
+    """Send the way Twilio's guide shows, the way queues are mostly used, bare, and ours."""
+    with stage.house(max_in_flight=50) as house:
+        stage.ask("/reset/0")
+        sdk = house.run("tests.benchmarks.loops", "sdk", count, 1)
+        tasks = house.run("tests.benchmarks.task_queue", count, 25)
+        bare = house.run("tests.benchmarks.loops", "bare", count * 10, 50)
+        stage.ask("/reset/0")
+        ours = send(house, count * 10)
+    rates = {"sdk_loop": sdk["per_s"], "task_per_text": tasks["per_s"], "ours": ours.per_s}
+    shares = {f"{name}_ratio": per_s / bare["per_s"] for name, per_s in rates.items()}
+    return {"texts": count, **{f"{name}_per_s": per_s for name, per_s in rates.items()}, **shares}
+
+
+def memory(stage: Stage, *, few: int, many: int) -> dict[str, Any]:
+    """Send to few and to many, and see how much more memory the worker has in the end."""
+    found = {}
+    for count in (few, many):
+        with stage.house(max_in_flight=50) as house:
+            stage.ask("/reset/0")
+            found[count] = send(house, count)
+    grown = found[many].rss_mib - found[few].rss_mib
+    return {"few": few, "many": many, "few_mib": found[few].rss_mib, "grown_mib": grown, "per_s": found[many].per_s}

@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.provider PORT`: answers as Twilio does, at a tenth of the sandbox's cost a message.
 
-On a small machine the sandbox's ledger would take the core that PostgreSQL needs. This one counts, and looks for doubles.
+On a small machine the sandbox's ledger would take the core that PostgreSQL needs. This one counts, and notes doubles.
 """
 
 import asyncio
@@ -71,9 +71,10 @@ class Connection(asyncio.Protocol):
         if not end or (length is not None and len(body) < int(length[1])):
             return
         self._read = b""
-        path = head.split(b" ", 2)[1]
-        answer = self._answer(path, body)
-        if self._tally.latency_s and path.endswith(b"/Messages.json"):
+        method, path, _ = head.split(b" ", 2)
+        is_message = method == b"POST" and path.endswith(b"/Messages.json")
+        answer = self._tally.take(body) if is_message else self._answer(path)
+        if self._tally.latency_s and is_message:
             asyncio.get_running_loop().call_later(self._tally.latency_s, partial(self._write, answer))
         else:
             self._transport.write(answer)
@@ -82,9 +83,9 @@ class Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(answer)
 
-    def _answer(self, path: bytes, body: bytes) -> bytes:
-        if path.endswith(b"/Messages.json"):
-            return self._tally.take(body)
+    def _answer(self, path: bytes) -> bytes:
+        if b"/Messages.json" in path:
+            return _NO_MESSAGES
         if path.startswith(b"/reset/"):
             self._tally.reset()
             self._tally.latency_s = int(path.rpartition(b"/")[2]) / 1000
@@ -118,6 +119,7 @@ def _template() -> bytes:
 
 
 _ANSWER = _template()
+_NO_MESSAGES = _answer(200, json.dumps({"messages": [], "next_page_uri": None, "page": 0, "page_size": 50}))
 _SLACK = _answer(200, json.dumps({"ok": True, "ts": "1.000001", "channel": "C0APPROVALS"}))
 
 

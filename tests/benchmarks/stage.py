@@ -118,11 +118,11 @@ class House:
     env: Mapping[str, str]
     stack: ExitStack
 
-    def start(self, *modules: str, log: str = "processes.log") -> list[Popen[bytes]]:
+    def start(self, *modules: str, arguments: tuple[str, ...] = ()) -> list[Popen[bytes]]:
         """Start processes of the product; they are stopped at the end of the run."""
-        with (self.stage.logs / log).open("ab") as output:
+        with (self.stage.logs / "processes.log").open("ab") as output:
             started = [
-                children.start([sys.executable, "-m", module], env=self.env, cwd=_ROOT, output=output)
+                children.start([sys.executable, "-m", module, *arguments], env=self.env, cwd=_ROOT, output=output)
                 for module in modules
             ]
         for process in started:
@@ -135,6 +135,10 @@ class House:
         ended = run(command, env=self.env, cwd=_ROOT, stdin=DEVNULL, stdout=PIPE, check=True)
         told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
         return told
+
+    def log(self) -> str:
+        """Return what the processes have said so far."""
+        return (self.stage.logs / "processes.log").read_text(errors="replace")
 
     def vacuum(self) -> None:
         """Leave the statistics as they are in daily use, and nothing for autovacuum to do in mid-run."""

@@ -75,7 +75,7 @@ def _modals() -> Iterator[Drawn]:
     for name, view in (
         ("card.ask_for_note", card.ask_for_note(card.value(_blast(BlastStatus.IN_REVIEW)))),
         ("card.ask_for_phone", card.ask_for_phone(card.value(_blast(BlastStatus.IN_REVIEW)))),
-        ("thread.ask_for_reply", thread.ask_for_reply(_conversation(), longest=480)),
+        ("text_back.render", text_back.render(_conversation(), _saved(), longest=480)),
         ("thread.ask_for_note", thread.ask_for_note(_conversation())),
         ("imports.render", imports.render()),
         ("imports.accepted", imports.accepted(imports.Upload("F1", long(75), AudienceKind.EVENT))),

@@ -50,31 +50,36 @@ def test_a_signed_command_is_answered(stage: Stage) -> None:
     assert (status, "tenants" in text) == (200, True)
 
 
-FORGED: list[dict[str, str]] = [
-    {},
-    {"X_Slack_Signature": "v0=" + "0" * 64},
-    {"X_Slack_Request_Timestamp": "soon", "X_Slack_Signature": "v0=" + "0" * 64},
-    {"X_Slack_Request_Timestamp": "1e9", "X_Slack_Signature": "v0=" + "0" * 64},
-    {"X_Slack_Request_Timestamp": "-1", "X_Slack_Signature": "v0=" + "0" * 64},
-    {"X_Slack_Request_Timestamp": "9" * 400, "X_Slack_Signature": "v0=" + "0" * 64},
-    {"X_Slack_Request_Timestamp": str(int(time.time())), "X_Slack_Signature": "v0=é"},
-    {"X_Slack_Request_Timestamp": str(int(time.time())), "X_Slack_Signature": "v1=" + "0" * 64},
-    {"X_Slack_Request_Timestamp": str(int(time.time())), "X_Slack_Signature": "v0=" + "0" * 64},
-    signed(command_body("other")),
-    signed(command_body(), secret="another secret"),
-    signed(command_body(), at=int(time.time()) - 301),
-    signed(command_body(), at=int(time.time()) + 400),
-]
+def forged() -> list[dict[str, str]]:
+    """Return headers that Slack would not send now; made when they are sent, since what is fresh changes."""
+    now = int(time.time())
+    nobodys = "v0=" + "0" * 64
+    return [
+        {},
+        {"X_Slack_Signature": nobodys},
+        {"X_Slack_Request_Timestamp": "soon", "X_Slack_Signature": nobodys},
+        {"X_Slack_Request_Timestamp": "1e9", "X_Slack_Signature": nobodys},
+        {"X_Slack_Request_Timestamp": "-1", "X_Slack_Signature": nobodys},
+        {"X_Slack_Request_Timestamp": "9" * 400, "X_Slack_Signature": nobodys},
+        {"X_Slack_Request_Timestamp": str(now), "X_Slack_Signature": "v0=é"},
+        {"X_Slack_Request_Timestamp": str(now), "X_Slack_Signature": "v1=" + "0" * 64},
+        {"X_Slack_Request_Timestamp": str(now), "X_Slack_Signature": nobodys},
+        signed(command_body("other")),
+        signed(command_body(), secret="another secret"),
+        signed(command_body(), at=now - 301),
+        signed(command_body(), at=now + 400),
+    ]
 
 
 @databases.on_sqlite
 def test_what_slack_did_not_sign_just_now_is_refused(stage: Stage) -> None:
-    answers = [stage.post(command_body(), **headers, content_type=FORM) for headers in FORGED]
+    answers = [stage.post(command_body(), **headers, content_type=FORM) for headers in forged()]
     assert {status for status, _ in answers} == {401}
     assert {text for _, text in answers} == {"not fresh", "not signed"}
     assert nothing_happened()
 
 
+VIEW: dict[str, object] = {"id": "V1", "type": "modal", "callback_id": "blast.compose"}
 MALFORMED: list[tuple[bytes, str]] = [
     (b"\xff\xfe", "application/json"),
     (b"{}", "application/json"),
@@ -87,6 +92,7 @@ MALFORMED: list[tuple[bytes, str]] = [
     (json.dumps(EVENT | {"event_id": ["x"]}).encode(), "application/json"),
     (json.dumps(EVENT | {"event_id": "x" * 500}).encode(), "application/json"),
     (json.dumps(EVENT | {"authorizations": "x"}).encode(), "application/json"),
+    (json.dumps(EVENT | {"authorizations": ["x"]}).encode(), "application/json"),
     (json.dumps(EVENT | {"event_context": "\ud800"}).encode(), "application/json"),
     (json.dumps(EVENT | {"event_context": "\0"}).encode(), "application/json"),
     (json.dumps(EVENT).encode(), FORM),
@@ -106,6 +112,10 @@ MALFORMED: list[tuple[bytes, str]] = [
     (interaction(type="block_actions", user={"id": ORGANIZER}, actions=["x"]), FORM),
     (interaction(type="view_submission", user={"id": ORGANIZER}, view="x"), FORM),
     (interaction(type="view_submission", user={"id": ORGANIZER}, view={}), FORM),
+    (interaction(type="view_submission", user={"id": ORGANIZER}, view=VIEW | {"type": None}), FORM),
+    (interaction(type="view_submission", user={"id": ORGANIZER}, view=VIEW | {"blocks": "x"}), FORM),
+    (interaction(type="view_submission", user={"id": ORGANIZER}, view=VIEW | {"state": "x"}), FORM),
+    (interaction(type="view_submission", user={"id": ORGANIZER}, view=VIEW | {"state": {"values": {"x": None}}}), FORM),
     (interaction(type="nonsense", user={"id": ORGANIZER}), FORM),
     (interaction(type="block_actions", user={"id": ORGANIZER}, actions=[{}], team="T1"), FORM),
 ]

@@ -74,6 +74,10 @@ class House:
         assert ended.returncode == 0, f"{command}: {ended.stderr}"
         return ended.stdout
 
+    def ended(self) -> dict[str, str]:
+        """Return the last words of each process that has ended by itself."""
+        return {name: self.log(name)[-1500:] for name, process in self._running.items() if process.poll() is not None}
+
     def log(self, name: str) -> str:
         """Return what a process has said."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
@@ -102,4 +106,6 @@ def opened(folder: Path, database_url: str, **settings: Any) -> Iterator[House]:
         house.open()
         yield house
     finally:
+        ended = house.ended()
         house.close()
+        assert not ended, f"ended by themselves: {ended}"

@@ -10,6 +10,7 @@ from core.domain import tokens
 from core.errors import Invalid
 
 _MOST_COLUMNS = 100
+_LONGEST_NAME = 500  # characters that are looked at: a form's whole question may stand there, but no more
 
 
 class Purpose(StrEnum):
@@ -105,23 +106,24 @@ def understand(header: Sequence[str]) -> Columns:
 
 def known_names(header: Sequence[str]) -> int:
     """Count the names that are known as they stand: a header taken apart wrongly has few of them."""
-    return sum("".join(_plain(name)) in _RANKS for name in header)
+    return sum("".join(_plain(name[:_LONGEST_NAME])) in _RANKS for name in header[:_MOST_COLUMNS])
 
 
-def require_reasonable(columns: Columns) -> None:
-    """Refuse a table with more columns than a list of people has.
+def require_reasonable(header: Sequence[str]) -> None:
+    """Refuse a table with more columns than a list of people has, before any time is spent on them.
 
     Raises:
         Invalid: says how many there are.
     """
-    if len(columns.header) > _MOST_COLUMNS:
+    if len(header) > _MOST_COLUMNS:
         raise Invalid(
-            f"This file has {len(columns.header)} columns, and at most {_MOST_COLUMNS} can be taken. "
+            f"This file has {len(header)} columns, and at most {_MOST_COLUMNS} can be taken. "
             "Delete those that you don't need."
         )
 
 
 def _meaning(name: str) -> tuple[Purpose | None, int]:
+    name = name[:_LONGEST_NAME]
     plain = _plain(name)
     # What stands in brackets ("with country code") explains the name, unless it is a part of it ("Phone (home)").
     exact = _RANKS.get("".join(plain)) or _RANKS.get("".join(_plain(re.sub(r"\(.*?\)", "", name))))

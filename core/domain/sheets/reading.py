@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, dropwhile, islice
 from typing import BinaryIO, NamedTuple
 
+from core.domain import address
 from core.domain.sheets import columns as headers
 from core.domain.sheets import encoding
 from core.domain.sheets.columns import Columns
@@ -19,7 +20,8 @@ _LONGEST_LINE = 1_000_000
 _LONGEST_ROW = 200  # lines; quoted cells may go over several, but no list of people has a cell of so many
 _SAMPLE = 200  # lines from which the delimiter is guessed
 _HEADER_WITHIN = 10  # rows; reports have a title or two above the header
-_ADDRESS = re.compile(r"\s*\W{0,3}\d(?:[\s()./-]*\d){6,}\s*|\s*\S+@\S+\.\S+\s*").fullmatch
+# One @ alone, and no cell longer than an address: else a single odd cell would keep it busy for hours.
+_ADDRESS = re.compile(r"\W{0,3}\d(?:[\s()./-]*\d){6,}|[^\s@]+@[^\s@]+\.[^\s@]+").fullmatch
 _END = "\0end\0"  # not in any file that we read: zero bytes are dropped
 
 
@@ -56,7 +58,6 @@ def open_sheet(stream: BinaryIO) -> Sheet:
     sample = list(islice(_lines(stream, coding), _SAMPLE))
     delimiter = _delimiter(sample)
     columns = _header(_lenient(sample, delimiter))
-    headers.require_reasonable(columns)
     sheet = Sheet(stream, coding, delimiter, columns)
     rows = sum(1 for _ in sheet.rows())
     if not rows:
@@ -136,16 +137,17 @@ def _header(sample: Iterable[list[str]]) -> Columns:
     """Find the row of column names, below titles if there are any.
 
     Raises:
-        Invalid: there is none, or none of them is of phone numbers or e-mail addresses.
+        Invalid: there is none, none of them is of phone numbers or e-mail addresses, or they are too many.
     """
     rows = list(islice((cells for cells in sample if any(map(str.strip, cells))), _HEADER_WITHIN))
     if not rows:
         raise Invalid(encoding.EMPTY)
     for cells in rows:
+        headers.require_reasonable(cells)
         columns = headers.understand(cells)
-        if columns.has_address and not any(map(_ADDRESS, cells)):
+        if columns.has_address and not any(map(_is_address, cells)):
             return columns
-    if any(map(_ADDRESS, rows[0])):
+    if any(map(_is_address, rows[0])):
         raise Invalid(
             "This file has no row of column names. Put one above the first person, such as: name, phone. "
             "Then import it again."
@@ -155,3 +157,7 @@ def _header(sample: Iterable[list[str]]) -> Columns:
         f"None of the columns is for phone numbers or e-mail addresses: {named}. "
         "Name the one with the numbers “phone”, and import the file again."
     )
+
+
+def _is_address(cell: str) -> bool:
+    return len(cell) <= address.LONGEST and _ADDRESS(cell.strip()) is not None

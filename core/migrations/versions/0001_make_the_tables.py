@@ -45,6 +45,15 @@ def upgrade() -> None:
     )
     op.create_index("uq_audiences_lower_name", "audiences", [sa.text("lower(name)")], unique=True)
     op.create_table(
+        "provider_health",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("down_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_provider_health")),
+    )
+    op.create_table(
         "contacts",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("phone", sa.String(length=16), nullable=True),
@@ -703,6 +712,7 @@ def downgrade() -> None:
 
     op.drop_table("outbox")
     op.drop_table("contacts")
+    op.drop_table("provider_health")
     op.drop_table("audiences")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION audit_is_kept()")

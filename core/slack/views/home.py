@@ -14,7 +14,9 @@ _HELP = "\n".join(
         "`/blast list` what is going on · `/blast status NAME` how one is doing",
         "`/blast pause NAME` · `/blast resume NAME` · `/blast cancel NAME` (or `stop`)",
         "`/blast audiences` whom there is to write to · `/blast why PHONE` why somebody was or wasn't messaged",
+        "`/blast inbox` who waits for an answer",
         "`/blast import` brings people in from a CSV file",
+        "`/blast backfill` goes through history for opt-outs and dead numbers (admins)",
     )
 )
 

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -12,14 +12,17 @@ from core.models import ConversationStatus, Inbound, SuppressionCause
 from core.slack import blocks
 from core.slack.blocks import Block, Element
 from core.slack.views.card import Card
+from core.usecases import inbox
+from core.usecases.inbox import Waiting
 from core.usecases.threads import Facts
 
 CLAIM, TEXT_BACK, NOTE, CLOSE = (f"conversation.{verb}" for verb in ("claim", "text_back", "note", "close"))
+CHOOSE_BLAST = "conversation.choose_blast"
 OPT_OUT, CONFIRM_OPT_OUT, NOT_OPT_OUT = (
     f"conversation.{verb}" for verb in ("opt_out", "confirm_opt_out", "not_opt_out")
 )
-TEXT_BACK_VIEW, NOTE_VIEW = f"{TEXT_BACK}.submit", f"{NOTE}.submit"
-_REPLY, _NOTED = "reply", "note"
+NOTE_VIEW = f"{NOTE}.submit"
+_NOTED = "note"
 _MOST_SHOWN, _MOST_IN_NOTICE, _MOST_OF_NAME = 3000, 150, 60
 _BLOCKED = {
     SuppressionCause.OPT_OUT: ":no_entry_sign: They opted out and can't be texted.",
@@ -46,13 +49,14 @@ _MARKUP = re.compile("[*_~`]")
 
 def render(facts: Facts, *, trusted_host: str) -> Card:
     """Draw a thread's first message as it stands: who, about what, their first text, and what can be done."""
-    who = _who(facts)
+    who = whom(facts)
     about = f" answers *{blocks.escape(visible(facts.blast_name))}*" if facts.blast_name else " writes"
     opening = words(facts.opening, trusted_host=trusted_host) if facts.opening else []
     drawn = [
         blocks.section(f"{who}{about}"),
         *opening,
         blocks.context(_state(facts)),
+        *_choice(facts),
         *_buttons(facts),
     ]
     return Card(_notice(facts, facts.opening), drawn)
@@ -88,19 +92,6 @@ def visible(text: str) -> str:
     return _PILED_MARKS.sub(r"\1", _STRAY_JOINER.sub("", text))
 
 
-def ask_for_reply(facts: Facts, *, longest: int) -> Block:
-    """Draw the modal in which staff write what is texted back."""
-    hint = "It goes to their phone, from our number. What is written in the thread never does."
-    field = blocks.text_input(_REPLY, most=longest, is_long=True, focus_on_load=True)
-    body = [
-        blocks.section(f"To {_who(facts)}"),
-        blocks.input_block("Text", field, block_id=_REPLY, hint=hint),
-    ]
-    return blocks.modal(
-        TEXT_BACK_VIEW, "Text back", body, submit="Send text", close="Cancel", metadata=str(facts.conversation.id)
-    )
-
-
 def ask_for_note(facts: Facts) -> Block:
     """Draw the modal in which staff write something down for each other."""
     field = blocks.text_input(_NOTED, most=2000, is_long=True, focus_on_load=True)
@@ -112,31 +103,28 @@ def ask_for_note(facts: Facts) -> Block:
 
 def read(action: Mapping[str, Any]) -> UUID:
     """Return the conversation that a button is about."""
-    return _conversation(str(action.get("value", "")))
-
-
-def read_reply(view: Mapping[str, Any]) -> tuple[UUID, str]:
-    """Return the conversation, and what is to be texted back."""
-    return _conversation(view["private_metadata"]), _typed(view, _REPLY)
+    return parse_id(str(action.get("value", "")))
 
 
 def read_note(view: Mapping[str, Any]) -> tuple[UUID, str]:
     """Return the conversation, and what is to be written down."""
-    return _conversation(view["private_metadata"]), _typed(view, _NOTED)
+    return parse_id(view["private_metadata"]), _typed(view, _NOTED)
 
 
 def _typed(view: Mapping[str, Any], name: str) -> str:
     return str(view["state"]["values"][name][name].get("value") or "")
 
 
-def _conversation(text: str) -> UUID:
+def parse_id(text: str) -> UUID:
+    """Read a conversation's id out of a button or a modal."""
     try:
         return UUID(text)
     except ValueError:
         raise Invalid("This button is not one of ours. Use the newest message of the thread.") from None
 
 
-def _who(facts: Facts) -> str:
+def whom(facts: Facts) -> str:
+    """Name a member, with the last digits of their number."""
     name = blocks.escape(_name(facts))
     return (
         f"*{name}* (…{facts.conversation.address[-4:]})" if name else f"*Somebody* (…{facts.conversation.address[-4:]})"
@@ -191,6 +179,50 @@ def _buttons(facts: Facts) -> list[Block]:
         )
         row.append(blocks.button("Opt out", OPT_OUT, conversation, style="danger", confirm=sure))
     return blocks.actions(row)
+
+
+def _choice(facts: Facts) -> list[Block]:
+    """Offer the blasts that they may be answering, the one we take it for chosen."""
+    conversation = facts.conversation
+    offered = [
+        (blast_id, blocks.option(visible(name) or "(no name)", f"{conversation.id}:{blast_id}"))
+        for blast_id, name in facts.answerable
+    ]
+    if not offered:
+        return []
+    chosen = next((option for blast_id, option in offered if blast_id == conversation.blast_id), None)
+    menu = blocks.menu(CHOOSE_BLAST, [option for _, option in offered], "Which blast?", initial=chosen)
+    return [blocks.section("About which of the blasts that reached them:", accessory=menu, block_id=CHOOSE_BLAST)]
+
+
+def read_choice(action: Mapping[str, Any]) -> tuple[UUID, UUID]:
+    """Return the conversation, and the blast that it was said to be about."""
+    conversation, _, blast = str((action.get("selected_option") or {}).get("value", "")).partition(":")
+    return parse_id(conversation), parse_id(blast)
+
+
+def listing(waiting: Sequence[Waiting]) -> list[str]:
+    """List conversations, a line each, with a link to its thread."""
+    return [_line(each) for each in waiting]
+
+
+def _line(waiting: Waiting) -> str:
+    found = waiting.conversation
+    name = blocks.escape(_MARKUP.sub("", visible(blocks.cut(waiting.name, _MOST_OF_NAME)))) or "Somebody"
+    label = f"{name} (…{found.address[-4:]})"
+    link = f"https://slack.com/archives/{found.thread_channel}/p{found.thread_ts.replace('.', '')}"
+    who = f"<{link}|{label}>" if found.thread_ts else label
+    state = "waits since" if inbox.is_waiting(found) else "answered, last wrote"
+    has_it = f" · {blocks.person(waiting.claimed_by)} has it" if waiting.claimed_by else ""
+    return f"• {who} {state} {blocks.moment(found.last_inbound_at)}{has_it}"
+
+
+def render_waiting(facts: Facts) -> Card:
+    """Remind staff that somebody waits; who has the conversation is named."""
+    called = f"{blocks.person(facts.claimed_by)}: " if facts.claimed_by else ""
+    since = blocks.moment(facts.conversation.last_inbound_at)
+    told = f":hourglass: {called}{whom(facts)} has waited for an answer since {since}."
+    return Card(told, [blocks.section(told), *blocks.actions([_text_back(str(facts.conversation.id))])])
 
 
 def _text_back(conversation: str) -> Element:

@@ -139,7 +139,7 @@ def test_cleaning_up_keeps_counts(blast: Blast) -> None:
     before = blast.fine("status", old, "--json").json
     assert blast.fine("cleanup", "--days", "41", "--json").json["deliveries"] == 0
     assert blast.fine("cleanup", "--json").json["deliveries"] == 2
-    assert blast.fine("status", old, "--json").json | {"recipients": 2} == before
+    assert blast.fine("status", old, "--json").json == before
     assert "0 deliveries" in blast.fine("cleanup").out
 
 

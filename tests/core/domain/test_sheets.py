@@ -3,6 +3,7 @@
 import io
 from contextlib import suppress
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -203,6 +204,27 @@ def test_a_few_broken_characters_spoil_their_row_and_no_other() -> None:
 )
 def test_what_is_no_list_of_people_is_refused_whole(content: bytes, words: str) -> None:
     assert words in refusal(content)
+
+
+@pytest.mark.parametrize(
+    "cell", ["@" * 100_000, "@." * 50_000 + " x", "(" * 100_000, "1" + " " * 100_000 + "x", "+1 212 555 0123" + " and 1" * 50]
+)
+def test_an_odd_cell_keeps_nobody_waiting(cell: str) -> None:
+    """Whoever reads a file holds up everything else in its process, and with it what is being sent."""
+    for content in (f'phone,"{cell}"\n2125550123,x\n', f'phone,note\n2125550123,"{cell}"\n' + f'"{cell}",x\n' * 20):
+        started = process_time()
+        with suppress(Invalid):
+            list(opened(content).rows())
+        for row in opened(f'phone\n"{cell}"\n' * 20).rows() if len(cell) < 1000 else ():
+            with suppress(Invalid):
+                sheets.read(row, sheets.columns.understand(["phone"]), region="US")
+        assert process_time() - started < 2
+
+
+def test_half_a_million_columns_are_refused_at_once() -> None:
+    started = process_time()
+    assert "490001 columns" in refusal(("a," * 490_000 + "phone\n") * 3)
+    assert process_time() - started < 5
 
 
 def test_a_quotation_mark_that_swallows_hundreds_of_rows_is_found() -> None:

@@ -15,7 +15,7 @@ from core import db, settings
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.errors import IllegalMove, Invalid, NotAllowed, NotFound, Rejected, Stale
 from core.models import AuditEntry, Blast, BlastAudience, ChannelName, Membership, OutboxEvent, Role, Staff
-from core.usecases import approval, composing
+from core.usecases import approval, composing, staffing
 from core.usecases.composing import Content
 from tests import factories
 from tests.factories import NOON
@@ -100,6 +100,17 @@ def test_a_large_blast_takes_two_approvers(session: Session) -> None:
     with pytest.raises(NotAllowed, match="already"):
         approve(session, blast, first)
     assert approve(session, blast, second).status is BlastStatus.APPROVED
+
+
+def test_who_has_lost_the_role_has_not_approved_any_more(session: Session) -> None:
+    blast = in_review(session, contacts=4)
+    _, approver, second, _ = people(session)
+    third = factories.staff(session, "U0APPROVER3", role=Role.APPROVER)
+    approve(session, blast, approver)
+    staffing.add(session, approver.slack_user_id, Role.ORGANIZER, now=NOON)
+    assert approve(session, blast, second).status is BlastStatus.IN_REVIEW
+    assert [staff.id for staff in approval.approvers(session, blast)] == [second.id]
+    assert approve(session, blast, third).status is BlastStatus.APPROVED
 
 
 def test_an_audience_that_grew_since_takes_two_approvers_as_well(session: Session) -> None:

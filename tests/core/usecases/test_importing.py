@@ -77,6 +77,7 @@ def test_a_messy_file_is_brought_in_as_far_as_it_can_be(desk: Desk) -> None:
         "10002",
     )
     assert contacts["+12125550101"].zones == "America/New_York"
+    assert contacts["+12125550101"].region == "US-NY"
     assert desk.count(Membership) == 6
 
 

@@ -1,0 +1,1 @@
+"""Journeys in which processes and servers are killed in mid-work."""
