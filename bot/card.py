@@ -9,6 +9,7 @@ import structlog
 from slack_bolt import Ack, App
 from sqlmodel import Session
 
+from bot.refusals import notice
 from core import db
 from core.clock import utc_now
 from core.models import Blast, Staff
@@ -17,6 +18,8 @@ from core.slack.views import card
 from core.usecases import approval, composing, testing, unknowns
 
 log = structlog.get_logger()
+
+_TEST_LEAVES = "The test is on its way to that phone. If it hasn't come in some minutes, `/blast why` with your number says why."
 
 
 class Decision(Protocol):
@@ -82,4 +85,4 @@ def _test(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
     with db.transaction() as session:
         testing.send(session, button.blast_id, phone, by=staff, now=utc_now())
     log.info("blast.test", blast_id=str(button.blast_id), staff_id=str(staff.id))
-    ack()
+    ack(response_action="update", view=notice(_TEST_LEAVES))

@@ -108,11 +108,16 @@ def _audiences(rest: str) -> dict[str, Any]:
         found = choices.offered(session, typed=rest)
     if not found:
         return _line("There is no such audience. `/blast import` makes one.")
-    lines = [f"• *{blocks.escape(choice.name)}* ({choice.kind.value}): {choice.count:,} contacts" for choice in found]
+    lines = [
+        f"• *{blocks.escape(choice.name)}* ({choice.kind.value}): {blocks.counted(choice.count, 'contact')}"
+        for choice in found
+    ]
     return {"text": f"{len(found)} audiences", "blocks": blocks.paragraphs(lines)}
 
 
 def _why(rest: str) -> dict[str, Any]:
+    if not rest:
+        raise Invalid("Say whose phone or e-mail: `/blast why 212 555 0123`.")
     with db.reading() as session:
         told = story.render(tracing.why(session, rest))
     return {"text": told[0], "blocks": blocks.paragraphs(told)}

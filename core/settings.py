@@ -1,5 +1,6 @@
 """Every setting, read once from the environment and `.env`; what is missing or unsafe is named at the start."""
 
+import logging
 import os
 import re
 from dataclasses import replace
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, ValidationError, field_validator, model_validator
+from pydantic import Field, PositiveFloat, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core.domain import retries, senders
-from core.domain.hours import QuietHours
+from core.domain import caps, retries, senders
+from core.domain.hours import QuietHours, parse_zone
 from core.domain.senders import Sender
 from core.errors import Misconfigured, Rejected
 
@@ -33,9 +34,9 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     public_url: str = ""
     host: str = "127.0.0.1"
-    port: int | None = None
-    bot_port: int | None = None
-    webhooks_port: int | None = None
+    port: int | None = Field(default=None, ge=0, le=65_535)
+    bot_port: int | None = Field(default=None, ge=0, le=65_535)
+    webhooks_port: int | None = Field(default=None, ge=0, le=65_535)
     log_level: str = "INFO"
 
     twilio_account_sid: str = ""
@@ -69,26 +70,30 @@ class Settings(BaseSettings):
     price_per_segment: Decimal = Field(default=Decimal("0.0113"), ge=0)
     price_currency: str = "USD"
     second_approver_above: int = Field(default=10_000, ge=1)
-    undo_seconds: int = Field(default=30, ge=0)
-    scheduled_message_max_lag: int = Field(default=1440, ge=1)
+    undo_seconds: int = Field(default=30, ge=0, le=86_400)
+    scheduled_message_max_lag: int = Field(default=1440, ge=1, le=525_600)
     quiet_hours: str = "09:00-20:00;sun=12:00-20:00"
     quiet_states: bool = True
-    sender_rate: float = Field(default=1.0, ge=0)
+    sender_rate: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     canary_size: int = Field(default=0, ge=0)
     canary_seconds: int = Field(default=120, ge=1)
     max_in_flight: int = Field(default=100, ge=1, le=1000)
     max_per_recipient_per_hour: int = Field(default=10, ge=1)
+    frequency_caps: str = ""
+    daily_cap: int = Field(default=0, ge=0)
+    daily_cap_zone: str = "America/Los_Angeles"
     max_attempts: int = Field(default=8, ge=1)
     retry_after: Annotated[tuple[PositiveFloat, ...], NoDecode] = retries.WAITS_S
-    claim_lease_seconds: int = Field(default=90, ge=40)
+    claim_lease_seconds: int = Field(default=90, ge=40, le=86_400)
     resend_untraced: bool = True
-    leave_unknown_after: int = Field(default=24, ge=1)
-    likely_opt_out_hours: int = Field(default=24, ge=1)
+    leave_unknown_after: int = Field(default=24, ge=1, le=8_760)
+    likely_opt_out_hours: int = Field(default=24, ge=1, le=8_760)
     poll_after_minutes: int = Field(default=60, ge=1)
     inbound_gap_minutes: int = Field(default=10, ge=0)
     double_opt_in: bool = False
+    email_events_token: str = Field(default="", repr=False)
     nag_after_hours: float = Field(default=2, ge=0)
-    retention_days: int = Field(default=30, ge=1)
+    retention_days: int = Field(default=30, ge=1, le=36_500)
 
     @field_validator("slack_admins", "retry_after", mode="before")
     @classmethod
@@ -109,7 +114,15 @@ class Settings(BaseSettings):
     def _redis(cls, value: str) -> str:
         if not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
+        urlsplit(value)  # raises ValueError where the address is broken
         return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in logging.getLevelNamesMapping():
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
 
     @field_validator("public_url", "twilio_api_url", "vonage_api_url", "slack_api_url")
     @classmethod
@@ -117,6 +130,8 @@ class Settings(BaseSettings):
         url = urlsplit(value)
         if value and not (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)):
             raise ValueError("must be an https:// address (http:// only on this machine's loopback)")
+        if value and (not url.hostname or url.query or url.fragment):
+            raise ValueError("must be a host and perhaps a path, with nothing after a ? or #")
         if "_" in (url.hostname or ""):
             raise ValueError("has a host with an underscore, which Twilio refuses")
         return value
@@ -140,6 +155,15 @@ class Settings(BaseSettings):
     def _senders(cls, value: str) -> str:
         try:
             senders.parse(value, usual_rate=0)
+        except Rejected as refusal:
+            raise ValueError(refusal.sentence) from refusal
+        return value
+
+    @field_validator("frequency_caps", "daily_cap_zone")
+    @classmethod
+    def _caps(cls, value: str, info: ValidationInfo) -> str:
+        try:
+            caps.parse(value) if info.field_name == "frequency_caps" else parse_zone(value)
         except Rejected as refusal:
             raise ValueError(refusal.sentence) from refusal
         return value
@@ -197,6 +221,10 @@ class Settings(BaseSettings):
     def max_lag(self) -> timedelta:
         """How late a schedule may be found and still be sent."""
         return timedelta(minutes=self.scheduled_message_max_lag)
+
+    def not_again_within(self, channel: str) -> timedelta | None:
+        """How much time must lie between two blasts to one person by a channel."""
+        return caps.parse(self.frequency_caps).get(channel)
 
     @property
     def claim_lease(self) -> timedelta:

@@ -6,7 +6,7 @@ from deploy import ports
 from sandbox.settings import SANDBOX_CREDENTIALS, SandboxSettings
 
 # What leads from a sandbox's product to real accounts, or its calls away from this machine.
-_OUTSIDE = ("SLACK_", "TWILIO_", "ASSISTANT_", "SMTP_")
+_OUTSIDE = ("SLACK_", "TWILIO_", "VONAGE_", "ASSISTANT_", "SMTP_")
 _PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 _PORTS = ("BOT_PORT", "WEBHOOKS_PORT", "SANDBOX_PORT", "SANDBOX_SMTP_PORT")
 # A trial should neither wait for the morning nor for Twilio's pace.
@@ -26,7 +26,8 @@ def environment(outside: Mapping[str, str]) -> dict[str, str]:
 
 
 def _leads_outside(name: str) -> bool:
-    return name.startswith(_OUTSIDE) or name.upper() in _PROXIES
+    # The product reads its settings in any case.
+    return name.upper().startswith(_OUTSIDE) or name.upper() in _PROXIES
 
 
 def _wiring(chosen_ports: Mapping[str, str]) -> dict[str, str]:

@@ -53,7 +53,8 @@ class SandboxSettings:
         Raises:
             UnsafeSettings: a credential isn't the sandbox's own, or an address isn't this machine's.
         """
-        _refuse_real_credentials(environ)
+        # The product would read them in any case.
+        _refuse_real_credentials({name.upper(): value for name, value in environ.items()})
         return cls(
             port=_port("SANDBOX_PORT", environ),
             smtp_port=_port("SANDBOX_SMTP_PORT", environ),

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from core import db
 from core.settings import Settings
+from core.usecases import events
 from webhooks.doors import Doors
 
 log = structlog.get_logger()
@@ -31,15 +32,18 @@ def create(settings: Settings, bind: sa.Engine | None = None) -> Starlette:
     engine = bind or db.engine()
     doors = Doors(settings, engine)
     checks = Checks(engine, settings.redis_url)
+    doors.metrics.watch_stored(lambda state: checks.events.get(state, 0))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(doors.check)
         doors.open()
         yield
         await doors.close()
         await checks.close()
 
     async def metrics(request: Request) -> Response:
+        await asyncio.to_thread(checks.count_events)
         return Response(generate_latest(doors.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def refuse(request: Request, refusal: Exception) -> Response:
@@ -53,6 +57,7 @@ def create(settings: Settings, bind: sa.Engine | None = None) -> Starlette:
             Route("/twilio/status", doors.status, methods=["POST"]),
             Route("/twilio/inbound", doors.inbound, methods=["POST"]),
             *(_second(doors) if settings.vonage_api_key else ()),
+            Route("/email/events", doors.email, methods=["POST"]),
             Route("/healthz", _healthz),
             Route("/readyz", checks.readyz),
             Route("/metrics", metrics),
@@ -74,6 +79,7 @@ class Checks:
 
     def __init__(self, bind: sa.Engine, redis_url: str) -> None:
         self._bind = bind
+        self.events: dict[str, int] = {}
         self._redis = Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
 
     async def readyz(self, request: Request) -> Response:
@@ -81,6 +87,14 @@ class Checks:
         database, redis = await asyncio.gather(self._database(), self._queue())
         found = {"database": "ok" if database else "no answer", "redis": "ok" if redis else "no answer"}
         return JSONResponse(found, 200 if database and redis else 503)
+
+    def count_events(self) -> None:
+        """Count the events that wait in the database; while it doesn't answer, the last count stands."""
+        try:
+            with db.reading(self._bind) as session:
+                self.events = events.counts(session)
+        except SQLAlchemyError as error:
+            log.warning("events.not_counted", error=type(error).__name__)
 
     async def close(self) -> None:
         """Close the connection to Redis."""

@@ -1,27 +1,32 @@
 """The two doors and the lanes behind them: receipts are committed in groups, texts one by one, and texts go first."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime, timedelta
+from time import monotonic
 from typing import TypeVar
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from core import db
 from core.clock import utc_now
+from core.domain import email_events
 from core.domain.keywords import Reading
 from core.domain.receipts import Incoming
+from core.models import ChannelName
 from core.settings import Settings
-from core.usecases import inbound, receipts
+from core.usecases import events, inbound, processors, receipts, sending
 from core.usecases.inbound import Text
-from webhooks import twilio, vonage
+from core.usecases.processors import House
+from webhooks import email, twilio, vonage
 from webhooks.batching import Batcher, Full, NotWritten
 from webhooks.metrics import Metrics
 
@@ -32,6 +37,9 @@ _NOTHING_TO_SAY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 _INBOUND_THREADS = 4
 _MOST_INBOUND_WAITING = 2_000
 _GIVE_WAY_AT_MOST_S = 0.5
+# A claim is posted and recorded within a moment; Twilio waits for an answer for up to fifteen seconds.
+_LEAVES_WITHIN_S = 5.0
+_LOOK_AGAIN_S = 0.05
 _COLLISIONS = frozenset({"40P01", "40001"})  # PostgreSQL: deadlock detected, serialization failure
 
 
@@ -43,7 +51,9 @@ class Doors:
         self._settings = settings
         self._bind = bind
         self._services = frozenset(each.address for each in settings.senders if each.address.startswith("MG"))
+        self._house = House(settings.organization_name, settings.double_opt_in)
         self._gate = twilio.Gate(settings)
+        self._email_gate = email.Gate(settings)
         self._second_gate = vonage.Gate(settings)
         self._texts = ThreadPoolExecutor(_INBOUND_THREADS, thread_name_prefix="inbound")
         self._texts_waiting = 0
@@ -52,6 +62,14 @@ class Doors:
         self._receipts: Batcher[Incoming] = Batcher(self._apply, give_way=self._give_way)
         self.metrics.watch("receipts", lambda: self._receipts.depth)
         self.metrics.watch("inbound", lambda: self._texts_waiting)
+
+    def check(self) -> None:
+        """See that every channel's events have somebody who takes them in.
+
+        Raises:
+            Misconfigured: the table says something else.
+        """
+        self._transact(processors.check)
 
     def open(self) -> None:
         """Begin to write; call it on the event loop that serves."""
@@ -65,7 +83,13 @@ class Doors:
     async def status(self, request: Request) -> Response:
         """Take a receipt; 204 once it is committed."""
         with self.metrics.latency.labels("status").time():
-            await self._put(twilio.read_receipt(await self._gate.admit(request)))
+            form = await self._gate.admit(request)
+            try:
+                receipt = twilio.read_receipt(form)
+            except HTTPException as refusal:
+                await self._put_aside(processors.RECEIPT, form.as_posted(), refusal)
+                raise
+            await self._put(receipt)
         return Response(status_code=204)
 
     async def vonage_status(self, request: Request) -> Response:
@@ -84,7 +108,12 @@ class Doors:
     async def inbound(self, request: Request) -> Response:
         """Take a text; it is answered by a message of ours, never in this response."""
         with self.metrics.latency.labels("inbound").time():
-            text = twilio.read_text(await self._gate.admit(request), services=self._services)
+            form = await self._gate.admit(request)
+            try:
+                text = twilio.read_text(form, services=self._services)
+            except HTTPException as refusal:
+                await self._put_aside(processors.TEXT, form.as_posted(), refusal)
+                raise
             reading = await self._take(text)
         self.metrics.inbound.labels(reading.kind if reading else "repeated").inc()
         return Response(_NOTHING_TO_SAY, media_type="text/xml")
@@ -96,6 +125,20 @@ class Doors:
         self.metrics.inbound.labels(reading.kind if reading else "repeated").inc()
         return Response()
 
+    async def _let_leave(self, address: str) -> None:
+        """Wait for what had been claimed when the STOP came: once we have answered it, nothing more reaches them."""
+        deadline = monotonic() + _LEAVES_WITHIN_S
+        since = utc_now() - timedelta(seconds=_LEAVES_WITHIN_S)
+        while monotonic() < deadline and await asyncio.to_thread(self._is_leaving, address, since):
+            await asyncio.sleep(_LOOK_AGAIN_S)  # noqa: ASYNC110  # who records it is another process
+
+    def _is_leaving(self, address: str, since: datetime) -> bool:
+        try:
+            with db.reading(self._bind) as session:
+                return sending.is_leaving(session, address, since=since)
+        except SQLAlchemyError:  # the STOP is saved, and that is what counts
+            return False
+
     async def _take(self, text: Text) -> Reading | None:
         if self._texts_waiting >= _MOST_INBOUND_WAITING:
             raise HTTPException(503, "Too much is waiting: send it again.")
@@ -103,7 +146,7 @@ class Doors:
         self._no_texts_wait.clear()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._texts, self._take_now, text)
-        except SQLAlchemyError as error:
+        except (OperationalError, InterfaceError) as error:
             log.error("inbound.not_saved", provider_sid=text.provider_sid, error=type(error).__name__)
             raise HTTPException(503, "It could not be saved now: send it again.") from None
         finally:
@@ -112,17 +155,75 @@ class Doors:
                 self._no_texts_wait.set()
 
     def _take_now(self, text: Text) -> Reading | None:
-        organization, twice = self._settings.organization_name, self._settings.double_opt_in
-        reading = self._transact(
-            lambda s: inbound.take(s, text, organization=organization, asks_twice=twice, now=utc_now())
-        )
+        organization, twice = self._house.organization, self._house.asks_twice
+        try:
+            reading = self._transact(
+                lambda s: inbound.take(s, text, organization=organization, asks_twice=twice, now=utc_now())
+            )
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            log.exception("inbound.failed", provider_sid=text.provider_sid)
+            self._keep(processors.TEXT, text.provider_sid, text, error)
+            return None
         log.info("inbound.taken", provider_sid=text.provider_sid, kind=reading.kind if reading else "repeated")
         return reading
 
+    async def email(self, request: Request) -> Response:
+        """Take events of e-mails; what can't be processed now is kept, and tried again."""
+        with self.metrics.latency.labels("email").time():
+            items = await self._email_gate.admit(request)
+            try:
+                told = await asyncio.to_thread(email.take, items, bind=self._bind, house=self._house)
+            except (OperationalError, InterfaceError):
+                raise HTTPException(503, "It could not be saved now: send it again.") from None
+        for state, count in told.items():
+            self.metrics.events.labels("email", state).inc(count)
+        return JSONResponse(told)
+
     def _apply(self, batch: Sequence[Incoming]) -> None:
-        new = self._transact(lambda session: receipts.apply(session, batch, now=utc_now()))
+        try:
+            new = self._transact(lambda session: receipts.apply(session, batch, now=utc_now()))
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            if len(batch) > 1:
+                raise  # the batcher finds the one by halves
+            log.exception("receipt.failed", provider_sid=batch[0].provider_sid)
+            key = f"{batch[0].provider_sid}:{batch[0].status}:{batch[0].error_code}"
+            self._keep(processors.RECEIPT, key, batch[0], error)
+            return
         self.metrics.applied.inc(new)
         self.metrics.batches.observe(len(batch))
+
+    def _keep(self, kind: str, key: str, event: Incoming | Text, error: Exception) -> None:
+        """Keep what could not be taken in; the workers try it again."""
+        fields, told = processors.fields_of(event), f"{type(error).__name__}: {error}"
+        self._transact(lambda s: events.keep(s, ChannelName.SMS, kind, key, fields, error=told, now=utc_now()))
+        self.metrics.events.labels("sms", "failed").inc()
+
+    async def _put_aside(self, kind: str, posted: Mapping[str, str], refusal: HTTPException) -> None:
+        """Keep what is genuine and can't be read: a person has to look, and nothing that a member said is lost."""
+
+        def keep() -> None:
+            self._transact(
+                lambda session: events.keep(
+                    session,
+                    ChannelName.SMS,
+                    kind,
+                    email_events.digest(posted),
+                    posted,
+                    error=refusal.detail,
+                    is_hopeless=True,
+                    now=utc_now(),
+                )
+            )
+
+        self.metrics.events.labels("sms", "failed").inc()
+        try:
+            await asyncio.to_thread(keep)
+        except SQLAlchemyError:
+            raise HTTPException(503, "It could not be saved now: send it again.") from None
 
     async def _give_way(self) -> None:
         """Let texts through first: with one writer (SQLite), a flood of receipts would keep a STOP waiting."""

@@ -1,6 +1,7 @@
 """What is counted at the doors, in a registry of its own."""
 
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -23,7 +24,21 @@ class Metrics:
         )
         self.inbound = Counter("blast_inbound", "Inbound texts, by what they asked for.", ["kind"], registry=to)
         self.refused = Counter("blast_webhook_refused", "Requests not taken, by status.", ["status"], registry=to)
+        self.events = Counter(
+            "blast_events",
+            "Events that came in groups or failed, by what became of them.",
+            ["channel", "state"],
+            registry=to,
+        )
         self._depth = Gauge("blast_webhook_queue_depth", "What waits to be written.", ["lane"], registry=to)
+
+    def watch_stored(self, count: Callable[[str], float]) -> None:
+        """Show how many stored events are in each state."""
+        gauge = Gauge(
+            "blast_events_stored", "Events kept in the database, by state.", ["state"], registry=self.registry
+        )
+        for state in ("retrying", "failed"):
+            gauge.labels(state).set_function(partial(count, state))
 
     def watch(self, lane: str, depth: Callable[[], float]) -> None:
         """Show how much waits in a lane."""

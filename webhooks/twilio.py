@@ -32,6 +32,11 @@ class Form:
     fields: Mapping[str, str]
     query: Mapping[str, str]
 
+    def as_posted(self) -> dict[str, str]:
+        """Return all of it, as it is kept when it can't be read; the query's names come after a question mark."""
+        posted = {**self.fields, **{f"?{name}": value for name, value in self.query.items()}}
+        return {name.replace("\0", ""): value.replace("\0", "") for name, value in posted.items()}
+
     def sid(self) -> str:
         """Return the message's id at Twilio, by either of its names."""
         return self.need("MessageSid", "SmsSid", matches=_is_sid)

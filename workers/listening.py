@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from core import db, settings
-from core.usecases import conversations, inbox, polling, suppression
+from core.usecases import conversations, events, inbox, polling, suppression
 from workers.broker import UPDATES, nudge
 
 log = structlog.get_logger()
@@ -51,3 +51,11 @@ def fill_gaps(now: datetime) -> None:
         is_due = polling.gap_since(session, every=every, now=now) is not None
     if is_due:
         nudge("fill_gaps", queue=UPDATES)
+
+
+def retry_events(now: datetime) -> None:
+    """Nudge the workers to try again what could not be taken in."""
+    with db.reading() as session:
+        is_due = events.has_due(session, now=now)
+    if is_due:
+        nudge("retry_events", queue=UPDATES)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import dramatiq
@@ -13,10 +14,12 @@ from core import channels, db, settings
 from core.clock import utc_now
 from core.domain import retries
 from core.domain import senders as senders_of
+from core.domain.caps import next_midnight
 from core.domain.channel import Channel, Refused, Unknown
 from core.limits import Pace
 from core.models import ChannelName
-from core.usecases import failover, planning, recording, sending
+from core.settings import Settings
+from core.usecases import caps, failover, planning, recording, sending
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed
 from workers.broker import SENDING, broker
@@ -25,6 +28,7 @@ from workers.drain import Drain, Speed
 log = structlog.get_logger()
 # Twilio measures with its own clock, and calls bunch on the way: stay this much below the rate.
 _MARGIN = 0.985
+_NO_CAP = 1_000_000
 
 
 class Ledger:
@@ -38,14 +42,16 @@ class Ledger:
     def claim(self, limit: int) -> list[Claimed]:
         """Claim what is urgent first, then an equal share of every running blast; what one leaves, others take."""
         config, now, claims = settings.current(), utc_now(), list[Claimed]()
+        within = config.not_again_within(ChannelName.SMS)
         with db.transaction() as session:
+            allowed = self._allowance(session, config, now)
             urgent, *blasts = sending.lanes(session)
             self._turn += 1
             shift = self._turn % len(blasts) if blasts else 0
             order = [urgent, *blasts[shift:], *blasts[:shift]]
             for index, lane in enumerate(order):
                 left = limit - len(claims)
-                share = left if lane is None else -(-left // (len(order) - index))
+                share = left if lane is None else min(-(-left // (len(order) - index)), allowed - len(claims))
                 if share > 0:
                     claims += sending.claim(
                         session,
@@ -54,8 +60,24 @@ class Ledger:
                         limit=share,
                         hourly_cap=config.max_per_recipient_per_hour,
                         now=now,
+                        heard_since=now - within if within else None,
                     )
+            self._spend(session, config, len(claims), now)
         return claims
+
+    def _allowance(self, session: Session, config: Settings, now: datetime) -> int:
+        """Return how many texts may leave today; when none, its blasts wait for tomorrow, and their cards say so."""
+        if not config.daily_cap:
+            return _NO_CAP
+        resets_at = next_midnight(config.daily_cap_zone, now)
+        left = caps.allowance(session, self._sender, cap=config.daily_cap, resets_at=resets_at)
+        if not left and (held := caps.hold(session, until=resets_at, sender=self._sender)):
+            log.warning("sender.day_is_over", held=held, resets_at=resets_at.isoformat())
+        return left
+
+    def _spend(self, session: Session, config: Settings, count: int, now: datetime) -> None:
+        if config.daily_cap and count:
+            caps.spend(session, self._sender, count=count, resets_at=next_midnight(config.daily_cap_zone, now))
 
     def record(self, results: Sequence[Result]) -> None:
         """Write what the provider answered."""
@@ -83,6 +105,7 @@ class Ledger:
         """Give back what was not sent."""
         with db.transaction() as session:
             sending.release(session, claims)
+            self._spend(session, settings.current(), -len(claims), utc_now())
 
 
 class Senders:

@@ -15,6 +15,7 @@ from core.models.columns import UtcDateTime
 from core.usecases import (
     brakes,
     canary,
+    caps,
     cleanup,
     failover,
     planning,
@@ -210,6 +211,7 @@ def prune(now: datetime) -> None:
     """Forget requests that can't be replayed any more, and events that were told long ago."""
     with db.transaction() as session:
         session.execute(sa.delete(SeenRequest).where(col(SeenRequest.at) < now - _KEEP_SEEN))
+        caps.forget(session, before=now - _KEEP_SEEN)
         session.execute(sa.delete(OutboxEvent).where(col(OutboxEvent.done_at) < now - _KEEP_TOLD))
 
 
@@ -231,6 +233,7 @@ ENTRIES = (
     Entry("clear_away", timedelta(minutes=1), clear_away),
     Entry("poll_receipts", timedelta(minutes=1), listening.poll_receipts),
     Entry("fill_gaps", timedelta(minutes=1), listening.fill_gaps),
+    Entry("retry_events", timedelta(seconds=10), listening.retry_events),
     Entry("nag", timedelta(minutes=1), listening.nag),
     Entry("confirm_opt_outs", timedelta(minutes=1), listening.confirm_opt_outs),
     Entry("prune", timedelta(hours=1), prune),

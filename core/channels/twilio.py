@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote_plus
 
-import aiohttp
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # ships no types
 from twilio.rest import Client  # type: ignore[import-untyped]  # ships no types
-from yarl import URL
 
+from core.channels.posting import AnswerLost, NoConnection, Poster
 from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unknown
 from core.settings import Settings
 
@@ -36,30 +35,24 @@ class Twilio:
     def __init__(self, settings: Settings) -> None:
         user, secret = _credentials(settings)
         account = f"{settings.twilio_api_url.rstrip('/')}/2010-04-01/Accounts/{settings.twilio_account_sid}"
-        self._url = URL(f"{account}/Messages.json")
         self._callback = quote_plus(f"{settings.public_url.rstrip('/')}/twilio/status")
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=ANSWER_S),
-            headers={
-                "Authorization": "Basic " + b64encode(f"{user}:{secret}".encode()).decode(),
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Accept": "application/json",
-            },
-            skip_auto_headers=("User-Agent",),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            raise_for_status=False,
+        headers = {
+            "Authorization": "Basic " + b64encode(f"{user}:{secret}".encode()).decode(),
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+        self._poster = Poster(
+            f"{account}/Messages.json", headers, connect_s=_CONNECT_S, answer_s=ANSWER_S, keep_alive_s=_KEEP_ALIVE_S
         )
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Post one message, once; whatever the network does is told as an outcome."""
         try:
-            async with self._session.post(self._url, data=self.form(outgoing)) as response:
-                return _outcome(response.status, await response.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Refused(0, f"No connection to Twilio: {type(error).__name__}")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return Unknown(f"Twilio's answer was lost: {type(error).__name__}")
+            return _outcome(*await self._poster.post(self.form(outgoing)))
+        except NoConnection as why:
+            return Refused(0, f"No connection to Twilio: {why}")
+        except AnswerLost as why:
+            return Unknown(f"Twilio's answer was lost: {why}")
 
     def form(self, outgoing: Outgoing) -> bytes:
         """Return the form to post; the callback's address carries our id, so that a receipt finds its delivery."""
@@ -73,7 +66,7 @@ class Twilio:
 
     async def close(self) -> None:
         """Close the pooled connections."""
-        await self._session.close()
+        await self._poster.close()
 
 
 class Lookup:

@@ -10,9 +10,11 @@ from twilio.base.exceptions import TwilioException  # type: ignore[import-untype
 
 from core import db, settings
 from core.channels.twilio import Lookup
+from core.clock import utc_now
 from core.errors import Misconfigured
 from core.settings import Settings
 from core.slack.gateway import web_client
+from core.usecases import failover
 
 _TIMEOUT_S = 5
 # As in deploy/slack; files:write is welcome, for sending refused rows back, but not needed.
@@ -137,10 +139,25 @@ def _twilio(configured: Settings) -> str:
     return f"the account is active, {len(configured.senders)} in use as sender."
 
 
+def _providers(configured: Settings) -> str:
+    try:
+        with db.reading() as session:
+            down = failover.down(session, now=utc_now())
+    except sa.exc.SQLAlchemyError as failure:
+        raise _Problem("their health can't be read: see the database.") from failure
+    standby = len(configured.standby)
+    if down and not standby:
+        raise _Problem(f"{', '.join(sorted(down))} can't be reached, and there is no second one. What waits is kept.")
+    if down:
+        raise _Problem(f"{', '.join(sorted(down))} can't be reached; new texts leave through the other one.")
+    return f"Vonage stands by with {standby} senders." if standby else "no second provider for texts is set up."
+
+
 _CHECKS: dict[str, Callable[[Settings], str]] = {
     "settings": _settings,
     "database": _database,
     "Redis": _redis,
     "Slack": _slack,
     "Twilio": _twilio,
+    "providers": _providers,
 }

@@ -49,7 +49,7 @@ def why(phone: _Address, *, as_json: AsJson = False) -> None:
     for each in held:
         show.line(_told(each))
     if not story.suppression:
-        show.line("She can be messaged.")
+        show.line("They can be messaged.")
     if story.left:
         show.line(f"But not about: {', '.join(story.left)}.")
     if messages:

@@ -138,7 +138,8 @@ def _tell(tally: "Tally", audience: str, refused: _Refused, *, is_json: bool) ->
         return
     counts = {name: count for name, count in tally.as_json().items() if name not in ("rows", "members")}
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    show.line(f"{tally.rows:,} rows: {told}. “{audience}” now has {tally.members:,} members.")
+    members = f"{tally.members:,} member{'' if tally.members == 1 else 's'}"
+    show.line(f"{tally.rows:,} rows: {told}. “{audience}” now has {members}.")
     if refused.first:
         show.line(f"The rejected rows are in {refused.path}; mend them there, and import that file.")
         for line, sentence in refused.first:

@@ -44,7 +44,9 @@ def doctor(*, as_json: AsJson = False) -> None:
 
 def cleanup(
     *,
-    days: Annotated[int | None, typer.Option(min=1, help="Keep so many days; RETENTION_DAYS unless given.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Keep so many days; RETENTION_DAYS unless given.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Clear away messages, receipts and texts older than RETENTION_DAYS; counts, contacts and opt-outs are kept."""

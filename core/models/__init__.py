@@ -7,7 +7,7 @@ from core.models.bookmark import Bookmark
 from core.models.conversation import Conversation, ConversationStatus, Inbound
 from core.models.delivery import Delivery, DeliveryKind, Receipt, SkipReason
 from core.models.event import Intake, WebhookEvent
-from core.models.health import ProviderHealth
+from core.models.health import ProviderHealth, SenderDay
 from core.models.outbox import OutboxEvent, SeenRequest
 from core.models.people import Audience, AudienceKind, Contact, Membership, Role, Staff
 from core.models.suppression import Suppression, SuppressionCause
@@ -39,6 +39,7 @@ __all__ = [
     "Role",
     "SavedAnswer",
     "SeenRequest",
+    "SenderDay",
     "SkipReason",
     "Staff",
     "Suppression",

@@ -31,15 +31,16 @@ class SkipReason(StrEnum):
     MISSING_VALUE = "missing_value"
     TOO_LONG = "too_long"
     QUIET_HOURS = "quiet_hours"
+    HEARD_LATELY = "heard_lately"
 
 
 class Delivery(SQLModel, table=True):
     """One message to one recipient: the row is the queue.
 
     `body` is None for a blast's copy: it is merged from the blast and the contact when claimed.
-    `priority`: 0 overtakes, 4 is a blast's canary, 5 its others. `not_before`: quiet hours, caps, retries,
-    and an unknown's next look-up. `closes_at`: when the recipient's quiet hours begin again, None if they never do. `attempt`: how
-    often it was claimed.
+    `priority`: 0 overtakes, 4 is a blast's canary, 5 its others. `not_before`: quiet hours, caps, retries, and an
+    unknown's next look-up. `closes_at`: when the recipient's quiet hours begin again, None if they never do. `attempt`:
+    how often it was claimed.
     `rank`: how far receipts have brought it, see `core.domain.receipts`; it never falls.
     `was_resent`: an unknown that left no trace at the provider was sent once more. `untraced_at`: since when a person
     has to say what becomes of an unknown; one with an `ended_at` was left as it is. `error_code`: the provider's, 0 for

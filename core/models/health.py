@@ -1,4 +1,4 @@
-"""Whether a provider can be reached."""
+"""Whether a provider can be reached, and how much a sender has sent in a day."""
 
 from datetime import datetime
 
@@ -21,3 +21,13 @@ class ProviderHealth(SQLModel, table=True):
     reason: str = ""
     down_until: datetime | None = instant(default=None, nullable=True)
     noted_at: datetime = instant()
+
+
+class SenderDay(SQLModel, table=True):
+    """How many messages a sender has sent in the day that ends at `resets_at`; kept while it has a daily cap."""
+
+    __tablename__ = "sender_days"
+
+    sender: str = Field(primary_key=True, max_length=64)
+    resets_at: datetime = instant(primary_key=True)
+    sent: int = 0

@@ -24,6 +24,11 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + _ELLIPSIS
 
 
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def escape(text: str) -> str:
     """Make people's words harmless in Slack's markup: no mention, link or date can be made of them."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core import settings
 from core.domain import message, tokens
 from core.errors import Invalid
 from core.models import Blast, Contact, SkipReason
@@ -37,7 +38,8 @@ def merged(session: Session, lane: UUID | None, rows: Sequence[sa.Row[Any]]) -> 
     if not template.parts:
         return [_measured(template.tail)] * len(rows)
     known = _values_of(session, [row.contact_id for row in rows if row.contact_id])
-    return [_filled(template, known.get(row.contact_id, {})) for row in rows]
+    longest = settings.current().message_max_length
+    return [_filled(template, known.get(row.contact_id, {}), longest) for row in rows]
 
 
 def _values_of(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
@@ -49,13 +51,15 @@ def _values_of(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, dict
     return {row.id: values(row.name, row.first_name, row.attributes) for row in found}
 
 
-def _filled(template: tokens.Template, known: Mapping[str, str]) -> Text | SkipReason:
+def _filled(template: tokens.Template, known: Mapping[str, str], longest: int) -> Text | SkipReason:
     try:
-        return _measured(template.merge(known))
+        text = _measured(template.merge(known))
     except tokens.MissingValue:
         return SkipReason.MISSING_VALUE
     except Invalid:
         return SkipReason.TOO_LONG
+    # Somebody's values may have grown since the blast was approved.
+    return SkipReason.TOO_LONG if len(text.body) > longest else text
 
 
 def _measured(body: str) -> Text:

@@ -16,9 +16,9 @@ class Omission(StrEnum):
     """Why there is no delivery; each value is a sentence for whoever asks."""
 
     NO_CONTACT = "there is no contact with this address"
-    EXCLUDED = "she is in an audience that it left out"
-    NOT_IN_AUDIENCE = "she is in none of its audiences"
-    JOINED_LATER = "she came into its audience after it had started"
+    EXCLUDED = "they are in an audience that it left out"
+    NOT_IN_AUDIENCE = "they are in none of its audiences"
+    JOINED_LATER = "they came into its audience after it had started"
     ADDRESS_ADDED_LATER = "this address became known after it had started"
 
 

@@ -53,8 +53,8 @@ class Preview:
 
     `measure`: of the dearest text. `skipped`: recipients who are out of reach, by reason. `missing`: by token, how many
     recipients have no value for it; `incomplete`: how many lack one at all. `unknown_tokens`: those that nobody has.
-    `too_long`: how many texts are over the limit; `longest`: characters of the longest. `unusual`: texts that need
-    UCS-2 because of the recipient's own values.
+    `too_long`: how many texts are over the limit; `longest`: characters of the longest. `unusual`: texts that cost
+    more because the recipient's own values need UCS-2.
     """
 
     measure: Measure
@@ -92,6 +92,13 @@ class _Text(NamedTuple):
         """How many characters it has, as Twilio counts them against its limit."""
         return self.measure.units if self.measure.encoding == "UCS-2" else len(self.body)
 
+    @property
+    def is_dearer(self) -> bool:
+        """Whether it costs more than it would without the characters that need UCS-2."""
+        if self.measure.encoding == "GSM-7":
+            return False
+        return self.measure.segments > message.measure("x" * self.length).segments
+
 
 def preview(session: Session, content: Content, *, now: datetime) -> Preview:
     """Count what `content` would be if it were sent; a broken token is counted as it stands."""
@@ -115,7 +122,7 @@ def preview(session: Session, content: Content, *, now: datetime) -> Preview:
         unknown_tokens=_unknown(template, groups),
         too_long=sum(text.group.count for text in texts if text.length > limit),
         longest=max((text.length for text in texts), default=len(content.body)),
-        unusual=sum(t.group.count for t in texts if t.measure.encoding == "UCS-2" and body_measure.encoding == "GSM-7"),
+        unusual=sum(text.group.count for text in texts if body_measure.encoding == "GSM-7" and text.is_dearer),
         finish_at=_finish_at(session, content, segments_total, now),
         samples=tuple(_samples(_first(session, content, template), texts)),
     )

@@ -8,15 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from core import outbox
+from core import outbox, settings
 from core.domain import failures
+from core.domain.caps import DAY_IS_OVER, next_midnight
 from core.domain.events import ConversationChanged
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import ENDS, FAILURES, Incoming, Standing, settle
 from core.models import Blast, Delivery, DeliveryKind, Receipt, SuppressionCause
 from core.models.columns import JSON, UtcDateTime
 from core.models.dialect import insert, recordset
-from core.usecases import consequences, suppression
+from core.usecases import caps, consequences, suppression
 from core.usecases.consequences import Refusal
 
 # A report of a message that we never get to know (sent by hand at the provider, say) isn't looked at for ever.
@@ -217,6 +218,9 @@ def _follow(session: Session, failed: Sequence[_Row], *, now: datetime) -> None:
     filtered = {refusal.blast_id: refusal for refusal in refusals if refusal.failure.cls == "content"}
     for refusal in filtered.values():
         _hold_when_filtered(session, refusal, now=now)
+    if any(refusal.failure.code in DAY_IS_OVER for refusal in refusals):
+        # Who is with that carrier we can't know: waiting costs a few hours, going on costs them the message.
+        caps.hold(session, until=next_midnight(settings.current().daily_cap_zone, now))
     _tell_staff(session, failed, now=now)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never, cast
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col
@@ -60,7 +60,7 @@ def record(
     rows = [_row(result, max_attempts, retry_after) for result in results]
     told = recordset(session, "told", _COLUMNS, rows)
     is_accepted = told.c.status == DeliveryStatus.ACCEPTED.value
-    session.execute(
+    moved = session.execute(
         sa.update(Delivery)
         .where(
             col(Delivery.id) == told.c.id,
@@ -79,6 +79,8 @@ def record(
         )
         .execution_options(synchronize_session=False)
     )
+    if _count(moved) < len(results):
+        _add_segments(session, [result.claim for result in results])
     consequences.follow(session, _refusals(results), now=now)
 
 
@@ -94,7 +96,28 @@ def _accept(session: Session, results: Sequence[Result], *, now: datetime) -> No
         "told_segments": array([claim.segments for claim in claims]),
         "now": now,
     }
-    session.execute(_ACCEPTING, bound)
+    if _count(session.execute(_ACCEPTING, bound)) < len(claims):
+        _add_segments(session, claims)
+
+
+def _add_segments(session: Session, claims: Sequence[Claimed]) -> None:
+    """Write what left under rows that a receipt has moved already: it knows everything but their segments."""
+    rows = [{"id": claim.id, "attempt": claim.attempt, "segments": claim.segments} for claim in claims]
+    told = recordset(session, "told", {name: _COLUMNS[name] for name in ("id", "attempt", "segments")}, rows)
+    session.execute(
+        sa.update(Delivery)
+        .where(
+            col(Delivery.id) == told.c.id,
+            col(Delivery.attempt) == told.c.attempt,
+            col(Delivery.accepted_at).is_not(None),
+        )
+        .values(segments=told.c.segments)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _count(moved: sa.Result[Any]) -> int:
+    return cast(sa.CursorResult[Any], moved).rowcount
 
 
 def _accepting() -> sa.Update:

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col
 
-from core.domain.lifecycles import BlastStatus, DeliveryStatus
+from core.domain.lifecycles import IN_FLIGHT, BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus, ChannelName, Delivery, DeliveryKind, SkipReason, Suppression
 from core.models.columns import UtcDateTime
 from core.models.dialect import recordset
@@ -31,6 +31,9 @@ _RUNNING = sa.select(col(Blast.id)).where(col(Blast.status) == BlastStatus.SENDI
 _TABLE = SQLModel.metadata.tables[Delivery.__tablename__]
 _KINDS = {kind.value: kind for kind in DeliveryKind}
 _OTHER = sa.alias(_TABLE, "other")
+_MAY_HAVE_REACHED = [
+    status.value for status in (DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN, *IN_FLIGHT, DeliveryStatus.DELIVERED)
+]
 
 
 class Claimed(NamedTuple):
@@ -118,29 +121,40 @@ def lanes(session: Session) -> list[UUID | None]:
 
 
 def claim(
-    session: Session, lane: UUID | None, *, sender: str, limit: int, hourly_cap: int, now: datetime
+    session: Session,
+    lane: UUID | None,
+    *,
+    sender: str,
+    limit: int,
+    hourly_cap: int,
+    now: datetime,
+    heard_since: datetime | None = None,
 ) -> list[Claimed]:
     """Claim up to `limit` due messages of a lane, oldest first, each of them for this process alone.
 
     One statement decides: whoever is suppressed by now is skipped, a blast that isn't `sending` by now yields nothing,
     and whoever has had `hourly_cap` messages within the hour, or sleeps, waits. A STOP or pause committed before wins.
+    `heard_since`: who was messaged by another blast since then is skipped.
     """
     bound = {"by": sender, "most": limit, "cap": hourly_cap, "now": now}
     bound |= {"an_hour_ago": now - _HOUR, "later": now + _LOOK_AGAIN}
     bound |= {} if lane is None else {"lane": lane}
-    rows = session.execute(_claiming(is_urgent=lane is None), bound).all()
+    is_capped = heard_since is not None and lane is not None
+    bound |= {"heard_since": heard_since} if is_capped else {}
+    rows = session.execute(_claiming(is_urgent=lane is None, is_capped=is_capped), bound).all()
     claimed = [row for row in rows if row.status == DeliveryStatus.CLAIMED.value]
     return _with_bodies(session, lane, claimed, now=now)
 
 
-@lru_cache(maxsize=2)
-def _claiming(*, is_urgent: bool) -> sa.Update:
+@lru_cache(maxsize=3)
+def _claiming(*, is_urgent: bool, is_capped: bool) -> sa.Update:
     """Return the statement that claims; made once, since making it costs as much as running it."""
     now = sa.bindparam("now", type_=UtcDateTime())
     lane = None if is_urgent else sa.bindparam("lane", type_=sa.Uuid())
+    cause = sa.func.coalesce(_cause(lane), _heard_lately()) if is_capped else _cause(lane)
     due = (
         # Judged here, where each row is looked at once, rather than in every column that depends on it.
-        sa.select(_TABLE.c.id, _cause(lane).label("cause"), _has_had_enough().label("has_had_enough"))
+        sa.select(_TABLE.c.id, cause.label("cause"), _has_had_enough().label("has_had_enough"))
         .where(*_due(sa.bindparam("by", type_=sa.String()), lane, now))
         .order_by(_TABLE.c.priority, _TABLE.c.not_before, _TABLE.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer()))
@@ -210,6 +224,18 @@ def _has_had_enough() -> sa.ColumnElement[bool]:
     return sent >= sa.bindparam("cap", type_=sa.Integer())
 
 
+def _heard_lately() -> sa.ColumnElement[str | None]:
+    """Return the SQL for the reason not to message whom another blast has reached lately."""
+    is_another = sa.exists().where(
+        _OTHER.c.address == _TABLE.c.address,
+        _OTHER.c.claimed_at > sa.bindparam("heard_since", type_=UtcDateTime()),
+        _OTHER.c.blast_id != _TABLE.c.blast_id,
+        _OTHER.c.channel == _TABLE.c.channel,
+        _OTHER.c.status.in_(_MAY_HAVE_REACHED),
+    )
+    return sa.case((is_another.correlate(_TABLE), SkipReason.HEARD_LATELY.value))
+
+
 def _later() -> sa.BindParameter[datetime]:
     return sa.bindparam("later", type_=UtcDateTime())
 
@@ -251,6 +277,13 @@ def release(session: Session, claims: Sequence[Claimed]) -> None:
         .values(status=DeliveryStatus.PENDING, attempt=col(Delivery.attempt) - 1)
         .execution_options(synchronize_session=False)
     )
+
+
+def is_leaving(session: Session, address: str, *, since: datetime) -> bool:
+    """Tell whether a message to `address` was claimed after `since` and may be on its way at this moment."""
+    is_claimed = (col(Delivery.status) == DeliveryStatus.CLAIMED, col(Delivery.claimed_at) > since)
+    found = sa.select(sa.literal(1)).where(col(Delivery.address) == address, *is_claimed).limit(1)
+    return session.scalar(found) is not None
 
 
 def has_stale_claims(session: Session, *, lease: timedelta, now: datetime) -> bool:

@@ -6,7 +6,7 @@ import { draws, mark } from "./store.js";
 
 const KEPT = 500;
 const SHOWN = 150;
-const PEERS = { slack: "Slack", twilio: "Twilio", smtp: "Mail" };
+const PEERS = { slack: "Slack", twilio: "Twilio", vonage: "Vonage", smtp: "Mail" };
 const nodes = new Map();
 let exchanges = [];
 let mails = [];

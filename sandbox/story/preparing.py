@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from sandbox.story.command import CommandLine
-from sandbox.story.stand_ins import APPROVER, ORGANIZER
+from sandbox.story.stand_ins import APPROVER, ORGANIZER, SECOND_APPROVER
 from sandbox.story.story import AUDIENCE, Story
 
-ROLES = ((ORGANIZER, "organizer"), (APPROVER, "approver"))
+ROLES = ((ORGANIZER, "organizer"), (APPROVER, "approver"), (SECOND_APPROVER, "approver"))
 # In the story the author could approve what others write: what she is refused is her own.
 _ROLES_IN_STORY = ((ORGANIZER, "approver"), (APPROVER, "approver"))
 _SHOWN = 4

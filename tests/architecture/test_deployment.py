@@ -10,7 +10,7 @@ import pytest
 
 from bot import guard
 from tests.architecture import tree
-from webhooks import twilio
+from webhooks import bodies
 
 _UNITS = tree.ROOT / "deploy" / "systemd"
 _NGINX = (tree.ROOT / "deploy" / "nginx" / "blast.conf").read_text()
@@ -89,7 +89,7 @@ def test_the_proxy_passes_paths_on_as_they_came() -> None:
 def test_the_proxy_takes_bodies_as_large_as_the_processes_do() -> None:
     outer, inner = (_bytes(size) for size in re.findall(r"client_max_body_size (\w+);", _NGINX))
     assert guard.LARGEST <= outer < 2 * guard.LARGEST
-    assert inner == twilio._MOST_BYTES
+    assert inner == bodies.MOST_BYTES
 
 
 def _bytes(size: str) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import Misconfigured
 from core.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,6 +72,24 @@ def test_every_line_of_the_example_may_be_uncommented(
     (tmp_path / "env").write_text("\n".join(lines))
     monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
     assert load(database_url=Settings().database_url) == Settings()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["LOG_LEVEL=LOUD", "REDIS_URL=redis://[broken", "PUBLIC_URL=https://", "PUBLIC_URL=https://example.org/a?b",
+     "RETENTION_DAYS=999999999", "UNDO_SECONDS=99999999999999", "SCHEDULED_MESSAGE_MAX_LAG=99999999999",
+     "CLAIM_LEASE_SECONDS=99999999999", "SENDER_RATE=inf", "BOT_PORT=99999"],
+)  # fmt: skip
+def test_what_would_break_later_is_refused_at_the_start(
+    line: str, monkeypatch: pytest.MonkeyPatch, clean_environment: None
+) -> None:
+    name, _, value = line.partition("=")
+    monkeypatch.setenv("ENV_FILE", "")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured) as refused:
+        load()
+    assert name in str(refused.value)
+    assert value not in str(refused.value)
 
 
 @pytest.fixture

@@ -14,6 +14,11 @@ from tests import factories
 
 BODY = "The rent meeting is on Monday at 6 in the big hall, see you there."
 # No country has the code 999: these numbers are nobody's, and there are enough of them.
+_MEMBERS = """
+INSERT INTO memberships (audience_id, contact_id, created_at)
+SELECT :made, id, now() FROM contacts c
+WHERE phone IS NOT NULL AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.contact_id = c.id)
+"""
 _FIRST = 99_900_000_000
 
 
@@ -27,12 +32,7 @@ def audience(session: Session, count: int) -> Audience:
     template = factories.contact(session, phone=None, email="template@example.org")
     made = factories.audience(session, name=f"{count} tenants")
     _copy(session, "contacts", col(Contact.id) == template.id, count)
-    session.execute(
-        sa.text(
-            "INSERT INTO memberships (audience_id, contact_id, created_at) SELECT :made, id, now() FROM contacts WHERE phone IS NOT NULL"
-        ),
-        {"made": made.id},
-    )
+    session.execute(sa.text(_MEMBERS), {"made": made.id})
     return made
 
 

@@ -17,15 +17,18 @@ from core.models import (
     Conversation,
     Delivery,
     DeliveryKind,
+    Draft,
     Inbound,
+    SavedAnswer,
     SkipReason,
     Suppression,
     SuppressionCause,
 )
 from core.slack import blocks
-from core.slack.views import card, composer, home, imports, meter, outcome, story, thread, unknowns
+from core.slack.views import card, composer, home, imports, meter, outcome, story, text_back, thread, unknowns
 from core.usecases.cards import Facts
 from core.usecases.choices import Choice
+from core.usecases.inbox import Waiting
 from core.usecases.previewing import Preview, Sample
 from core.usecases.reports import Progress
 from core.usecases.threads import Facts as ThreadFacts
@@ -76,6 +79,8 @@ def _modals() -> Iterator[Drawn]:
         ("card.ask_for_note", card.ask_for_note(card.value(_blast(BlastStatus.IN_REVIEW)))),
         ("card.ask_for_phone", card.ask_for_phone(card.value(_blast(BlastStatus.IN_REVIEW)))),
         ("text_back.render", text_back.render(_conversation(), _saved(), longest=480)),
+        ("text_back.render", text_back.render(_conversation(), [], longest=480, draft=_draft())),
+        ("text_back.filled_in", _filled_in()),
         ("thread.ask_for_note", thread.ask_for_note(_conversation())),
         ("imports.render", imports.render()),
         ("imports.accepted", imports.accepted(imports.Upload("F1", long(75), AudienceKind.EVENT))),
@@ -107,15 +112,32 @@ def _composers() -> Iterator[dict[str, Any]]:
 
 def _threads() -> Iterator[Drawn]:
     inbound = Inbound(id=1, provider_sid="SM1", address=phone(1), sender=phone(0), body=long(1600), received_at=NOON)
-    plain = replace(_conversation(), name="", blast_name=None)
+    several = tuple((uuid4(), long(150)) for _ in range(6))
+    plain = replace(_conversation(), name="", blast_name=None, answerable=several)
     for facts in (_conversation(), _conversation(is_suspected=True), plain):
         for status in ("open", "closed"):
             facts.conversation.status = type(facts.conversation.status)(status)
             yield Drawn("thread.render", "message", thread.render(facts, trusted_host="example.org").blocks)
             drawn = thread.render_text(facts, inbound, trusted_host="example.org")
             yield Drawn("thread.render_text", "message", drawn.blocks)
+    waiting = [Waiting(plain.conversation, long(200), "U0ADMIN")] * 40
+    yield Drawn("thread.listing", "message", blocks.paragraphs(thread.listing(waiting)))
+    yield Drawn("thread.render_waiting", "message", thread.render_waiting(_conversation()).blocks)
     yield Drawn("thread.words", "message", thread.words(inbound, trusted_host="example.org"))
     yield Drawn("thread.render_step", "message", thread.render_step(long(2000), by="U0ADMIN").blocks)
+
+
+def _saved() -> list[SavedAnswer]:
+    return [SavedAnswer(name=long(75), body=long(1600), created_at=NOON) for _ in range(100)]
+
+
+def _draft() -> Draft:
+    return Draft(conversation_id=uuid4(), inbound_id=1, body=long(1600), created_at=NOON)
+
+
+def _filled_in() -> dict[str, Any]:
+    view = text_back.render(_conversation(), _saved(), longest=480, draft=_draft())
+    return text_back.filled_in(view, _saved()[0])
 
 
 def _blast(status: BlastStatus, **values: Any) -> Blast:

@@ -190,6 +190,7 @@ def test_a_test_goes_to_whoever_asks_and_the_number_is_kept_nowhere_else(stage: 
     stage.press("blast.test", user=APPROVER)
     assert "area code" in stage.submit(user=APPROVER, phone="555 0150")["errors"]["phone"]
     assert stage.submit(user=APPROVER, phone="(212) 555-0150")["errors"] == {}
+    assert "on its way" in str(stage.view(APPROVER)["blocks"])
     with db.reading() as session:
         sent = session.scalars(sa.select(Delivery)).one()
         notes = session.scalars(sa.select(AuditEntry).where(col(AuditEntry.action) == "blast.test")).one()

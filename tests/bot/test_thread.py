@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,11 +11,11 @@ from sqlmodel import col
 from bot import app
 from core import db, settings
 from core.clock import utc_now
-from core.domain.lifecycles import DeliveryStatus
+from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import Incoming
-from core.models import AuditEntry, Conversation, ConversationStatus, Delivery
-from core.slack.views import thread
-from core.usecases import receipts, suppression
+from core.models import AuditEntry, Conversation, ConversationStatus, Delivery, OutboxEvent, Role
+from core.slack.views import text_back, thread
+from core.usecases import inbox, receipts, saved, staffing, suppression
 from tests import databases, factories, replies
 from tests.replies import APPROVER, ORGANIZER, SHE, Replies, buttons, shown
 
@@ -185,3 +186,68 @@ def test_every_step_is_on_record(channel: Replies) -> None:
             sa.select(col(AuditEntry.action)).where(col(AuditEntry.action).startswith("conversation."))
         ).all()
     assert steps == ["conversation.claim", "conversation.opt_out"]
+
+
+def test_a_saved_answer_begins_a_text_back_and_the_next_is_saved_with_it(channel: Replies) -> None:
+    with db.transaction() as session:
+        saved.put(session, "Who we are", "We are the tenants' union.", by=None, now=utc_now())
+    channel.press(thread.TEXT_BACK)
+    view = channel.stage.view_of(ORGANIZER)
+    (option,) = next(b for b in view["blocks"] if b["block_id"] == text_back.SAVED)["elements"][0]["options"]
+    where = {"view_id": view["id"], "block_id": text_back.SAVED, "action_id": text_back.SAVED}
+    channel.stage.act("action", user=ORGANIZER, selected_option=option, **where)
+    field = next(b for b in channel.stage.view_of(ORGANIZER)["blocks"] if b["block_id"] == "reply.1")
+    assert field["element"]["initial_value"] == "We are the tenants' union."
+    view_id = channel.stage.view_of(ORGANIZER)["id"]
+    typed = {"save_as": {"save_as": {"type": "plain_text_input", "value": "About us"}}}
+    channel.stage.act("submit", user=ORGANIZER, view_id=view_id, values=typed)
+    assert [reply.body for reply in channel.replies()] == ["We are the tenants' union."]
+    with db.reading() as session:
+        assert [each.name for each in saved.listed(session)] == ["About us", "Who we are"]
+
+
+def test_another_blast_can_be_chosen_in_the_thread(channel: Replies) -> None:
+    with db.transaction() as session:
+        for hours, name in ((3, "Rally"), (1, "Rent")):
+            blast = factories.blast(session, name=name, status=BlastStatus.SENDING)
+            values: dict[str, Any] = {
+                "status": DeliveryStatus.DELIVERED,
+                "claimed_at": utc_now() - timedelta(hours=hours),
+            }
+            factories.delivery(session, blast_id=blast.id, address=SHE, **values)
+    channel.text("Hello?")
+    root = channel.messages()[0]
+    assert "answers *Rent*" in shown(root)
+    menu = next(b for b in root["blocks"] if b.get("block_id") == thread.CHOOSE_BLAST)["accessory"]
+    assert [each["text"]["text"] for each in menu["options"]] == ["Rent", "Rally"]
+    where = {"action_id": thread.CHOOSE_BLAST, "channel": "C0REPLIES", "ts": root["ts"]}
+    channel.stage.act("action", user=ORGANIZER, selected_option=menu["options"][1], **where)
+    channel.tell()
+    assert "answers *Rally*" in shown(channel.messages()[0])
+
+
+def test_staff_are_reminded_in_the_channel_too(channel: Replies) -> None:
+    with db.transaction() as session:
+        assert inbox.nag(session, after=timedelta(0), now=utc_now()) == 1
+    channel.tell()
+    reminder = channel.messages()[-1]
+    assert "has waited for an answer" in shown(reminder)
+    assert reminder["thread_ts"] == channel.messages()[0]["ts"]
+    assert SHE not in str(reminder)
+
+
+def test_the_inbox_links_to_the_threads(channel: Replies) -> None:
+    told = str(channel.stage.act("command", user=ORGANIZER, channel="C0GENERAL", command="/blast", text="inbox"))
+    assert f"https://slack.com/archives/C0REPLIES/p{channel.messages()[0]['ts'].replace('.', '')}" in told
+    assert "waits since" in told
+
+
+def test_only_admins_ask_for_a_backfill(channel: Replies) -> None:
+    with db.transaction() as session:
+        staffing.add(session, "U0ADMIN", Role.ADMIN, now=utc_now())
+    for user, is_done in ((ORGANIZER, False), ("U0ADMIN", True)):
+        told = channel.stage.act("command", user=user, channel="C0GENERAL", command="/blast", text="backfill twilio 7")
+        assert ("go through the history" in str(told)) is is_done
+    with db.reading() as session:
+        wanted = session.scalars(sa.select(OutboxEvent).where(col(OutboxEvent.name) == "backfill.requested")).all()
+        assert [event.payload for event in wanted] == [{"slack_user_id": "U0ADMIN", "days": 7}]

@@ -4,12 +4,15 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from slack_bolt import App, BoltRequest, BoltResponse
 
+import sandbox
 from bot import app
 from core import settings
 from core.slack import views
@@ -83,6 +86,14 @@ def test_a_text_is_shown_whole(drawn: list[Drawn]) -> None:
         quoted = "".join(text.replace("\n", "").replace(">", "") for text in _markup(each.blocks))
         body = gallery.long(1600).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "")
         assert body in quoted
+
+
+def test_the_sandbox_knows_every_emoji_of_ours() -> None:
+    sources = "".join(path.read_text() for path in Path(views.__file__).parent.glob("*.py"))
+    used = set(re.findall(r"(?<![\w:]):([a-z_0-9]+):(?![\w:])", sources))
+    table = Path(sandbox.__file__).with_name("page").joinpath("emoji.js").read_text().split("`")[1].split()
+    assert "checkered_flag" in used
+    assert used <= set(table)
 
 
 @databases.on_sqlite

@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import OVER, BlastStatus, DeliveryStatus
-from core.models import Blast, Contact, Membership
+from core.models import Blast, Contact, Delivery, Membership
 from core.usecases import approval, reports
 from tests import factories
 from tests.journeys.house import House
@@ -92,6 +92,12 @@ class Site(House):
         with db.reading(self.engine) as session:
             counts = reports.progress(session, blast_id, now=utc_now()).counts
         return counts.get(DeliveryStatus.PENDING, 0) + counts.get(DeliveryStatus.CLAIMED, 0)
+
+    def claimed(self) -> int:
+        """Return how many texts workers hold."""
+        with db.reading(self.engine) as session:
+            is_claimed = col(Delivery.status) == DeliveryStatus.CLAIMED
+            return session.scalar(sa.select(sa.func.count()).select_from(Delivery).where(is_claimed)) or 0
 
     def is_over(self, blast_id: UUID) -> bool:
         """Tell whether a blast has ended."""

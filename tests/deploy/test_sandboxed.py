@@ -1,5 +1,7 @@
 """The environment of `make run` and `make demo`: nothing in it leads outside this machine."""
 
+from collections.abc import Callable
+
 import pytest
 
 from deploy import sandboxed
@@ -9,9 +11,10 @@ from sandbox.settings import UnsafeSettings
 @pytest.mark.parametrize(
     "name", ["SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY_SECRET"]
 )
-def test_real_credentials_are_refused_by_name_and_never_shown(name: str) -> None:
+@pytest.mark.parametrize("written", [str.upper, str.lower])
+def test_real_credentials_are_refused_by_name_and_never_shown(name: str, written: Callable[[str], str]) -> None:
     with pytest.raises(UnsafeSettings) as refusal:
-        sandboxed.environment({name: "a-real-secret"})
+        sandboxed.environment({written(name): "a-real-secret"})
     assert name in str(refusal.value)
     assert "a-real-secret" not in str(refusal.value)
 
@@ -21,6 +24,8 @@ def test_settings_that_lead_outside_are_dropped() -> None:
         "TWILIO_MESSAGING_SERVICE_SID": "MG" + "1" * 32,
         "SLACK_CLIENT_ID": "1.2",
         "TWILIO_API_URL": "https://example.org",
+        "twilio_api_url": "https://example.org",
+        "VONAGE_SENDERS": "+12125550199",
         "https_proxy": "http://proxy.example.org:3128",
         "LANG": "C.UTF-8",
     }
@@ -28,6 +33,8 @@ def test_settings_that_lead_outside_are_dropped() -> None:
     assert env["LANG"] == "C.UTF-8"
     assert "TWILIO_MESSAGING_SERVICE_SID" not in env
     assert "SLACK_CLIENT_ID" not in env
+    assert "twilio_api_url" not in env
+    assert "VONAGE_SENDERS" not in env
     assert "https_proxy" not in env
 
 

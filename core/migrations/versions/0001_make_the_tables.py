@@ -54,6 +54,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_provider_health")),
     )
     op.create_table(
+        "sender_days",
+        sa.Column("sender", sa.String(length=64), nullable=False),
+        sa.Column("resets_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("sender", "resets_at", name=op.f("pk_sender_days")),
+    )
+    op.create_table(
         "contacts",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("phone", sa.String(length=16), nullable=True),
@@ -345,6 +352,7 @@ def upgrade() -> None:
                 "missing_value",
                 "too_long",
                 "quiet_hours",
+                "heard_lately",
                 name="skip_reason",
                 native_enum=False,
                 create_constraint=True,
@@ -712,6 +720,7 @@ def downgrade() -> None:
 
     op.drop_table("outbox")
     op.drop_table("contacts")
+    op.drop_table("sender_days")
     op.drop_table("provider_health")
     op.drop_table("audiences")
     if op.get_bind().dialect.name == "postgresql":

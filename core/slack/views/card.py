@@ -173,7 +173,9 @@ def _size(facts: Facts) -> list[Block]:
     """Say what it will cost, or what has been spent."""
     if facts.preview is not None:
         return [blocks.section(size_line(facts.preview))]
-    return [blocks.context(f"{facts.segments:,} segments have left so far.")] if facts.segments else []
+    when = " so far" if facts.blast.status in _RUNNING else ""
+    have_left = "segment has left" if facts.segments == 1 else "segments have left"
+    return [blocks.context(f"{facts.segments:,} {have_left}{when}.")] if facts.segments else []
 
 
 def size_line(preview: Preview) -> str:

@@ -10,12 +10,15 @@ from core.slack.views.card import state_of
 
 _HELP = "\n".join(
     (
-        '`/blast` opens the composer · `/blast "text" to:tenants at:"tomorrow 18:00"` opens it filled in',
-        "`/blast list` what is going on · `/blast status NAME` how one is doing",
-        "`/blast pause NAME` · `/blast resume NAME` · `/blast cancel NAME` (or `stop`)",
-        "`/blast audiences` whom there is to write to · `/blast why PHONE` why somebody was or wasn't messaged",
-        "`/blast inbox` who waits for an answer",
+        "`/blast` opens the composer",
+        '`/blast "text" to:tenants at:"tomorrow 18:00"` opens it filled in',
+        "`/blast list` shows what is going on",
+        "`/blast status NAME` tells how one is doing",
+        "`/blast pause NAME`, `/blast resume NAME`, `/blast cancel NAME` (or `stop`)",
+        "`/blast audiences` tells whom there is to write to",
         "`/blast import` brings people in from a CSV file",
+        "`/blast inbox` shows who waits for an answer",
+        "`/blast why PHONE` tells why somebody was or wasn't messaged",
         "`/blast backfill` goes through history for opt-outs and dead numbers (admins)",
     )
 )
@@ -49,7 +52,7 @@ def listing(found: Sequence[Blast]) -> list[Block]:
 def line(blast: Blast) -> str:
     """Say in a line what a blast is and where it stands."""
     when = f" · starts {blocks.moment(blast.starts_at)}" if blast.starts_at and not blast.started_at else ""
-    size = f" · {blast.recipients:,} recipients" if blast.recipients else ""
+    size = f" · {blocks.counted(blast.recipients, 'recipient')}" if blast.recipients else ""
     return f"*{blocks.escape(blast.name)}* · {state_of(blast)}{size}{when} · `{blast.id.hex[:8]}`"
 
 

@@ -91,8 +91,8 @@ def report(name: str, audience: str, tally: Tally) -> str:
     )
     told = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     return (
-        f"*{blocks.escape(name)}*: {tally.rows:,} rows: {told}. "
-        f"*{blocks.escape(audience)}* now has {tally.members:,} members."
+        f"*{blocks.escape(name)}*: {blocks.counted(tally.rows, 'row')}: {told}. "
+        f"*{blocks.escape(audience)}* now has {blocks.counted(tally.members, 'member')}."
         f"{_MEND if tally.rejected else ''}"
     )
 

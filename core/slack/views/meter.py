@@ -11,7 +11,7 @@ from core.slack.views.card import size_line
 from core.usecases.previewing import Preview, Sample
 
 FIX = "blast.fix"
-_KINDS = {"first": "First recipient", "dearest": "Dearest", "oddest": "Oddest"}
+_KINDS = {"first": "First recipient", "dearest": "Most expensive", "oddest": "Most unusual"}
 _SHOWN_CULPRITS = 3
 
 
@@ -22,7 +22,7 @@ def render(body: str, preview: Preview | None, faults: Mapping[str, str]) -> lis
     drawn = [
         blocks.section(_measure(preview)),
         *_culprits(body, preview),
-        *([blocks.section(size_line(preview)), blocks.context(_finish(preview))] if preview.recipients else []),
+        *([blocks.section(size_line(preview)), blocks.context(_finish(preview))] if preview.segments_total else []),
         *(blocks.context(f":warning: {blocks.escape(sentence)}") for sentence in faults.values()),
         *(block for sample in preview.samples for block in _sample(sample)),
     ]
@@ -31,8 +31,8 @@ def render(body: str, preview: Preview | None, faults: Mapping[str, str]) -> lis
 
 
 def _measure(preview: Preview) -> str:
-    each = f"{preview.measure.segments} segment{'s' if preview.measure.segments != 1 else ''}"
-    return f"*{each}* for the dearest text · {preview.measure.encoding} · {preview.longest:,} characters at most"
+    each = blocks.counted(preview.measure.segments, "segment")
+    return f"Up to *{each}* a text · {preview.measure.encoding} · the longest has {preview.longest:,} characters"
 
 
 def _culprits(body: str, preview: Preview) -> list[Block]:
@@ -45,7 +45,7 @@ def _culprits(body: str, preview: Preview) -> list[Block]:
         is_fixable = message.fix(body) != body
         return [blocks.section(text, accessory=blocks.button("Replace", FIX, "fix") if is_fixable else None)]
     if preview.unusual:
-        return [blocks.context(f"{preview.unusual:,} texts are dearer because of a character in the recipient's name.")]
+        return [blocks.context(f"{preview.unusual:,} texts cost more because of a character in the recipient's name.")]
     return []
 
 
@@ -55,5 +55,5 @@ def _finish(preview: Preview) -> str:
 
 def _sample(sample: Sample) -> list[Block]:
     alike = f", read by {sample.count:,}" if sample.count > 1 else ""
-    size = f"{sample.segments} segment{'s' if sample.segments != 1 else ''}"
+    size = blocks.counted(sample.segments, "segment")
     return [blocks.context(f"*{_KINDS[sample.kind]}* ({size}{alike}):"), *blocks.quote(sample.text)]

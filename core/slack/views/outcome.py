@@ -17,6 +17,7 @@ _REASONS = {
     "suppressed": "suppressed by staff",
     "missing_value": "a value is missing",
     "too_long": "text too long",
+    "heard_lately": "messaged only lately",
     "quiet_hours": "never open to texts where they may be",
 }
 _WORDS = {
@@ -33,6 +34,8 @@ _WORDS = {
     DeliveryStatus.CANCELLED: "cancelled",
     DeliveryStatus.EXPIRED: "expired",
 }
+_STILL_HERE = frozenset({DeliveryStatus.PENDING, DeliveryStatus.CLAIMED})
+_OPEN = _STILL_HERE | {DeliveryStatus.ACCEPTED, DeliveryStatus.SENT, DeliveryStatus.UNKNOWN}
 _BAR_CELLS = 20
 
 
@@ -58,7 +61,8 @@ def report(facts: Facts) -> str:
     took = ""
     if blast.started_at and blast.finished_at:
         took = f" in {_duration((blast.finished_at - blast.started_at).total_seconds())}"
-    head = f"*Final report:* {progress.recipients:,} recipients{took}, {facts.segments:,} segments."
+    recipients, segments = blocks.counted(progress.recipients, "recipient"), blocks.counted(facts.segments, "segment")
+    head = f"*Final report:* {recipients}{took}, {segments}."
     return "\n".join(filter(None, [head, shares, *_troubles(facts)]))
 
 
@@ -86,7 +90,7 @@ def word(status: DeliveryStatus) -> str:
 
 def _counts(progress: Progress, *, is_running: bool) -> str:
     told = [f"{progress.counts[s]:,} {word}" for s, word in _WORDS.items() if progress.counts.get(s)]
-    return " · ".join(told) if is_running else f"{progress.recipients:,} recipients: {' · '.join(told)}"
+    return " · ".join(told) if is_running else f"{blocks.counted(progress.recipients, 'recipient')}: {' · '.join(told)}"
 
 
 def _pace(facts: Facts, now: datetime) -> str:
@@ -94,7 +98,10 @@ def _pace(facts: Facts, now: datetime) -> str:
         return "Nothing leaves while it is paused."
     eta = facts.progress.eta(now)
     rate = f"{facts.progress.rate:,.1f} a second" if facts.progress.rate else "not moving at the moment"
-    if not facts.progress.counts.get(DeliveryStatus.PENDING):
+    open_states = {status for status in _OPEN if facts.progress.counts.get(status)}
+    if open_states == {DeliveryStatus.UNKNOWN}:
+        return "All have left; looking up what became of the unknown ones, which takes some minutes."
+    if not open_states & _STILL_HERE:
         return "All have left; waiting for the last receipts."
     return f"{rate} · done about {blocks.moment(eta)}" if eta else rate
 
@@ -102,7 +109,7 @@ def _pace(facts: Facts, now: datetime) -> str:
 def _openings(progress: Progress) -> str:
     """Say who waits until when."""
     told = [f"{count:,} until {blocks.moment(opens_at)}" for opens_at, count in progress.openings]
-    return f"Waiting for the hours in which they may be texted: {', '.join(told)}" if told else ""
+    return f"Waiting for their hours, or for the sender's next day: {', '.join(told)}" if told else ""
 
 
 def _troubles(facts: Facts) -> list[str]:

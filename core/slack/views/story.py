@@ -18,13 +18,14 @@ def render(story: Story) -> list[str]:
     """Say what is known of an address; only its last digits are shown."""
     who = f"*{blocks.escape(masked(story.address))}*"
     left = [f"Wants nothing about: {blocks.names(story.left)}."] if story.left else []
-    return [_standing(story, who), *left, _membership(story), *(_delivery(*each) for each in story.deliveries)]
+    membership = [_membership(story)] if story.is_known or story.suppression else []
+    return [_standing(story, who), *left, *membership, *(_delivery(*each) for each in story.deliveries)]
 
 
 def _standing(story: Story, who: str) -> str:
     held = story.suppression
     if held is None:
-        return f"{who} can be messaged."
+        return f"{who} can be messaged." if story.is_known else f"No contact has {who}. It has not opted out either."
     return f"{who} {_CAUSES[held.cause]}, since {blocks.moment(held.created_at)}, and isn't messaged."
 
 

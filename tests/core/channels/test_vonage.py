@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.error import URLError
 
 import pytest
 
@@ -96,5 +97,5 @@ def test_a_lost_one_is_found_by_its_reference_alone(config: Settings) -> None:
 
 
 def test_a_look_up_that_gets_no_answer_says_so() -> None:
-    with pytest.raises(OSError):
+    with pytest.raises(URLError):
         Lookup(at(f"http://127.0.0.1:{ports.free_port()}")).find(text(), since=datetime.now(UTC))

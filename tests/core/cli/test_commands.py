@@ -97,12 +97,12 @@ def test_why_tells_of_each_blast_newest_first(blast: Blast) -> None:
         factories.blast(session, [others], name="Not for her", started_at=started + timedelta(minutes=1))
     skipped = blast.fine("why", phone(1), "--json").json["messages"]
     assert [(each["blast"], each["status"], each["reason"]) for each in skipped] == [
-        ("Not for her", "not a recipient", "she is in none of its audiences"),
+        ("Not for her", "not a recipient", "they are in none of its audiences"),
         ("Rent meeting", "skipped", "opted out"),
-        ("Too early", "not a recipient", "she is in none of its audiences"),
+        ("Too early", "not a recipient", "they are in none of its audiences"),
     ]
     late = {each["blast"]: each["reason"] for each in blast.fine("why", phone(2), "--json").json["messages"]}
-    assert late["Too early"] == "she came into its audience after it had started"
+    assert late["Too early"] == "they came into its audience after it had started"
     nobody = blast.fine("why", "+12125550199", "--json").json
     assert nobody["is_contact"] is False
     assert {each["reason"] for each in nobody["messages"]} == {"there is no contact with this address"}
@@ -116,7 +116,7 @@ def test_somebody_left_out_on_purpose_is_told_so(blast: Blast) -> None:
         board = factories.audience(session, "board", [she])
         factories.blast(session, [tenants], excluded=[board], started_at=utc_now())
     (told,) = blast.fine("why", phone(0), "--json").json["messages"]
-    assert told["reason"] == "she is in an audience that it left out"
+    assert told["reason"] == "they are in an audience that it left out"
 
 
 def test_erasing_somebody_leaves_the_counts_and_the_opt_out(blast: Blast) -> None:
@@ -141,6 +141,7 @@ def test_cleaning_up_keeps_counts(blast: Blast) -> None:
     assert blast.fine("cleanup", "--json").json["deliveries"] == 2
     assert blast.fine("status", old, "--json").json == before
     assert "0 deliveries" in blast.fine("cleanup").out
+    assert blast("cleanup", "--days", "99999999").code == 2
 
 
 def test_a_database_that_isnt_set_up_or_isnt_there_is_told_in_one_line(

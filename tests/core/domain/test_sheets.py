@@ -207,7 +207,8 @@ def test_what_is_no_list_of_people_is_refused_whole(content: bytes, words: str) 
 
 
 @pytest.mark.parametrize(
-    "cell", ["@" * 100_000, "@." * 50_000 + " x", "(" * 100_000, "1" + " " * 100_000 + "x", "+1 212 555 0123" + " and 1" * 50]
+    "cell",
+    ["@" * 100_000, "@." * 50_000 + " x", "(" * 100_000, "1" + " " * 100_000 + "x", "+1 212 555 0123" + " and 1" * 50],
 )
 def test_an_odd_cell_keeps_nobody_waiting(cell: str) -> None:
     """Whoever reads a file holds up everything else in its process, and with it what is being sent."""

@@ -27,7 +27,12 @@ def step(engine: sa.Engine) -> Callable[[], AbstractContextManager[Session]]:
 
 
 def failed(session: Session, number: int, code: int, *, sid: str | None = None) -> None:
-    values: dict[str, Any] = {"status": DeliveryStatus.UNDELIVERED, "error_code": code, "ended_at": NOON, "provider_sid": sid}
+    values: dict[str, Any] = {
+        "status": DeliveryStatus.UNDELIVERED,
+        "error_code": code,
+        "ended_at": NOON,
+        "provider_sid": sid,
+    }
     factories.delivery(session, number, attempt=1, **values)
 
 
@@ -64,9 +69,7 @@ def history(engine: sa.Engine) -> None:
         wrote(session, 5, "STOP", "opt_out")
         wrote(session, 5, "START", "opt_in", days=1)
         failed(session, 6, 21211)
-        suppression.suppress(
-            session, phone(6), cause=SuppressionCause.HARD_FAILURE, source="receipt", now=NOON + DAY
-        )
+        suppression.suppress(session, phone(6), cause=SuppressionCause.HARD_FAILURE, source="receipt", now=NOON + DAY)
         suppression.lift(session, phone(6), by="cli", now=NOON + 2 * DAY)
 
 

@@ -59,6 +59,11 @@ def test_a_text_is_measured_as_each_recipient_gets_it(session: Session, pool: Au
     assert len({sample.text for sample in found.samples}) == 3
 
 
+def test_a_name_that_needs_unicode_costs_nothing_where_the_text_is_short(session: Session, pool: Audience) -> None:
+    found = composing.preview(session, content(pool, body="Hi {first_name|friend}!"), now=NOON)
+    assert (found.segments_total, found.unusual) == (4, 0)
+
+
 def test_a_recipient_in_several_audiences_is_counted_once_and_who_is_left_out_not_at_all(
     session: Session, pool: Audience
 ) -> None:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from core import db
 from core.domain.channel import Accepted, Outcome, Refused, Unknown
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.models import Blast, Delivery, DeliveryKind, SkipReason
+from core.models import Blast, Contact, Delivery, DeliveryKind, SkipReason
 from core.usecases import planning, recording, sending, suppression
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed
@@ -79,6 +79,13 @@ def test_whoever_has_no_value_any_more_is_skipped(session: Session) -> None:
     assert {row.skip_reason for row in rows(session)} == {SkipReason.MISSING_VALUE}
 
 
+def test_whose_text_has_grown_past_the_limit_since_is_skipped(session: Session) -> None:
+    blast = running(session, body="Hi {first_name}")
+    session.execute(sa.update(Contact).values(first_name="x" * 478))
+    assert claim(session, blast.id) == []
+    assert {row.skip_reason for row in rows(session)} == {SkipReason.TOO_LONG}
+
+
 def test_a_stop_before_the_claim_wins(session: Session) -> None:
     blast = running(session)
     suppression.opt_out(session, factories.phone(1), source="inbound", now=NOON)
@@ -131,6 +138,15 @@ def test_a_record_never_lowers_what_a_receipt_brought(session: Session) -> None:
     session.execute(sa.update(Delivery).values(status=DeliveryStatus.DELIVERED, provider_sid="SM1"))
     record(session, claims, Unknown("Twilio's answer was lost."))
     assert rows(session)[0].status is DeliveryStatus.DELIVERED
+
+
+def test_what_a_quicker_receipt_has_moved_gets_its_segments_counted(session: Session) -> None:
+    factories.delivery(session)
+    claims = claim(session, None)
+    session.execute(sa.update(Delivery).values(status=DeliveryStatus.DELIVERED, provider_sid="SM1", accepted_at=NOON))
+    record(session, claims, Accepted("SM1"))
+    (row,) = rows(session)
+    assert (row.status, row.segments) == (DeliveryStatus.DELIVERED, 1)
 
 
 def test_too_many_requests_are_tried_again_later(session: Session) -> None:

@@ -1,0 +1,137 @@
+"""Who takes in what providers post, by channel: each validates an event's fields, then does what it asks for."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from core.domain import email_events, keywords
+from core.domain.email_events import EmailEvent
+from core.domain.receipts import Incoming
+from core.errors import Invalid, Misconfigured
+from core.models import ChannelName, Intake, SuppressionCause
+from core.models.dialect import insert
+from core.usecases import inbound, receipts, suppression
+from core.usecases.inbound import Text
+
+RECEIPT, TEXT = "receipt", "text"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What answers say of us, and how we take people in."""
+
+    organization: str
+    asks_twice: bool = False
+
+
+class Processor(Protocol):
+    """One channel's way to take in events."""
+
+    def validate(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Raise Invalid unless these fields can be taken in."""
+        ...
+
+    def process(self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, now: datetime) -> None:
+        """Do what the event asks for; it may be done twice."""
+        ...
+
+
+class Sms:
+    """Receipts and texts."""
+
+    def validate(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Raise Invalid unless it is a receipt or a text, whole."""
+        wanted = {RECEIPT: ("provider_sid", "status"), TEXT: ("provider_sid", "address", "sender")}.get(kind)
+        missing = [name for name in wanted or () if not fields.get(name)]
+        if wanted is None or missing:
+            raise Invalid(
+                f"It lacks {', '.join(missing)}." if missing else f"“{kind}” is no kind of text message event."
+            )
+
+    def process(self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, now: datetime) -> None:
+        """Apply a receipt, or take a text."""
+        if kind == RECEIPT:
+            receipts.apply(session, [Incoming(**fields)], now=now)
+            return
+        text = Text(**{**fields, "media": tuple((part[0], part[1]) for part in fields.get("media", ()))})
+        inbound.take(session, text, organization=house.organization, asks_twice=house.asks_twice, now=now)
+
+
+class Email:
+    """What happened to e-mails: whom they reached, who complained, who answered."""
+
+    def validate(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Raise Invalid unless it is an event of an e-mail."""
+        email_events.read({**fields, "event": kind})
+
+    def process(self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, now: datetime) -> None:
+        """Bring the message forward, and suppress the address where it must be."""
+        event = EmailEvent(**{**fields, "kind": kind})
+        _forward(session, event, now=now)
+        if kind in ("complained", "unsubscribed") or (kind == "replied" and _wants_out(event.text)):
+            suppression.opt_out(session, event.address, source="email", now=now)
+        elif kind == "bounced":
+            cause = SuppressionCause.HARD_FAILURE
+            suppression.suppress(session, event.address, cause=cause, source="email", now=now)
+
+
+REGISTRY: Mapping[str, Processor] = MappingProxyType({"sms": Sms(), "email": Email()})
+_USUAL = {ChannelName.SMS: "sms", ChannelName.EMAIL: "email"}
+_STATUSES = {"delivered": "delivered", "bounced": "undelivered", "opened": "read", "clicked": "read"}
+
+
+def check(session: Session) -> dict[ChannelName, str]:
+    """Return the processor of each channel that is on; channels that aren't configured yet get the usual ones.
+
+    Raises:
+        Misconfigured: a processor that isn't known is named, or nobody would hear a STOP.
+    """
+    for channel, processor in _USUAL.items():
+        new = insert(session, Intake).values(channel=channel, processor=processor, is_active=True)
+        session.execute(new.on_conflict_do_nothing(index_elements=["channel"]))
+    found = session.scalars(sa.select(Intake)).all()
+    unknown = [f"{each.channel.value}: {each.processor}" for each in found if each.processor not in REGISTRY]
+    if unknown:
+        known = ", ".join(sorted(REGISTRY))
+        raise Misconfigured(f"The table intakes names what isn't a processor ({'; '.join(unknown)}). Known: {known}.")
+    active = {each.channel: each.processor for each in found if each.is_active}
+    if active.get(ChannelName.SMS) != "sms":
+        raise Misconfigured("The table intakes turns texts off, and no STOP would be heard. Set sms to active again.")
+    return active
+
+
+def of_channel(session: Session, channel: ChannelName) -> Processor:
+    """Return the processor of a channel.
+
+    Raises:
+        Invalid: the channel is off, or has none.
+    """
+    intake = session.get(Intake, channel)
+    name = intake.processor if intake else _USUAL.get(channel, "")
+    if name not in REGISTRY or (intake is not None and not intake.is_active):
+        raise Invalid(f"Nobody takes in events of {channel.value} at the moment. Turn it on in the table intakes.")
+    return REGISTRY[name]
+
+
+def fields_of(event: Incoming | Text | EmailEvent) -> dict[str, Any]:
+    """Return an event's fields as they are stored."""
+    if isinstance(event, Incoming):
+        return {**{name: getattr(event, name) for name in Incoming.__slots__}, "fields": dict(event.fields)}
+    return asdict(event)
+
+
+def _forward(session: Session, event: EmailEvent, *, now: datetime) -> None:
+    status = _STATUSES.get(event.kind)
+    if status and event.message_id:
+        receipts.apply(session, [Incoming(event.message_id, status)], now=now)
+
+
+def _wants_out(text: str) -> bool:
+    # Below the first line is what they answer to, which tells how to unsubscribe.
+    reading = keywords.read(text.strip().split("\n", 1)[0])
+    return reading.kind == "opt_out" and reading.certainty == "certain"

@@ -1,0 +1,105 @@
+"""What a sender's ledger claims: each sender its own, within its day, and nobody who heard from us lately."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col
+
+from core import db, settings
+from core.clock import utc_now
+from core.domain.lifecycles import BlastStatus, DeliveryStatus
+from core.models import Delivery
+from tests import factories
+from tests.factories import SENDER
+
+OTHER = "+12125550101"
+
+
+@pytest.fixture(autouse=True)
+def chosen(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    given = {
+        "DATABASE_URL": database_url,
+        "TWILIO_SENDERS": f"{SENDER}=60,{OTHER}=10",
+        "PUBLIC_URL": "http://127.0.0.1:9",
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "token",
+        "MAX_IN_FLIGHT": "40",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    _forget()
+    yield monkeypatch
+    db.engine().dispose()
+    _forget()
+
+
+def _forget() -> None:
+    settings.current.cache_clear()
+    db.engine.cache_clear()
+
+
+def running(count: int, *, sender: str = SENDER) -> None:
+    with db.transaction() as session:
+        blast = factories.blast(session, status=BlastStatus.SENDING, started_at=utc_now())
+        for number in range(count):
+            factories.delivery(session, number, blast_id=blast.id, sender=sender)
+
+
+def waiting() -> list[Delivery]:
+    with db.reading() as session:
+        return list(session.scalars(sa.select(Delivery).where(col(Delivery.status) == DeliveryStatus.PENDING)))
+
+
+def test_each_sender_claims_its_own_and_goes_at_its_own_pace() -> None:
+    from workers.sending import Ledger
+
+    running(2)
+    running(3, sender=OTHER)
+    assert len(Ledger(SENDER).claim(9)) == 2
+    assert len(Ledger(OTHER).claim(9)) == 3
+    config = settings.current()
+    assert (config.rate_of(SENDER), config.rate_of(OTHER), config.segments_per_s) == (60, 10, 70)
+
+
+def test_a_day_that_is_over_holds_the_rest_until_the_next(chosen: pytest.MonkeyPatch) -> None:
+    from workers.sending import Ledger
+
+    chosen.setenv("DAILY_CAP", "3")
+    settings.current.cache_clear()
+    running(5)
+    ledger = Ledger(SENDER)
+    claims = ledger.claim(9)
+    assert len(claims) == 3
+    assert ledger.claim(9) == []
+    assert {row.not_before > utc_now() for row in waiting()} == {True}
+    ledger.release(claims[:1])
+    (again,) = ledger.claim(9)
+    assert again.id == claims[0].id
+
+
+def test_replies_go_on_when_the_day_is_over(chosen: pytest.MonkeyPatch) -> None:
+    from workers.sending import Ledger
+
+    chosen.setenv("DAILY_CAP", "1")
+    settings.current.cache_clear()
+    running(2)
+    ledger = Ledger(SENDER)
+    assert len(ledger.claim(9)) == 1
+    with db.transaction() as session:
+        factories.delivery(session, 9)
+    assert len(ledger.claim(9)) == 1
+
+
+def test_whoever_heard_from_us_lately_is_left_in_peace(chosen: pytest.MonkeyPatch) -> None:
+    from workers.sending import Ledger
+
+    chosen.setenv("FREQUENCY_CAPS", "sms=2")
+    settings.current.cache_clear()
+    running(1)
+    with db.transaction() as session:
+        told = {"status": DeliveryStatus.DELIVERED, "claimed_at": utc_now() - timedelta(days=1)}
+        session.execute(sa.update(Delivery).values(**told))
+    running(2)
+    assert [claim.address for claim in Ledger(SENDER).claim(9)] == [factories.phone(1)]

@@ -1,0 +1,118 @@
+"""What e-mail providers post: a list of events in JSON, with a token of ours; each is stored once, then processed."""
+
+import hmac
+import json
+from base64 import b64decode
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from core import db
+from core.clock import utc_now
+from core.domain import email_events
+from core.domain.email_events import EmailEvent
+from core.errors import Invalid
+from core.models import ChannelName
+from core.settings import Settings
+from core.usecases import events, processors
+from core.usecases.processors import House
+from webhooks.bodies import read_body
+
+log = structlog.get_logger()
+
+_MOST_EVENTS = 1_000
+_MOST_BYTES = 2**20
+
+
+class Gate:
+    """Lets in who has the token, as a bearer or as the password of the address."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._token = settings.email_events_token
+
+    async def admit(self, request: Request) -> list[Any]:
+        """Read a request.
+
+        Raises:
+            HTTPException: 404 the door is closed, 403 the token isn't ours, 413 too large, 400 not a list in JSON.
+        """
+        if not self._token:
+            raise HTTPException(404, "E-mail events aren't taken here: EMAIL_EVENTS_TOKEN is not set.")
+        if not hmac.compare_digest(_given(request.headers.get("authorization", "")), self._token.encode()):
+            raise HTTPException(403, "The token is not ours.")
+        try:
+            told = json.loads(await read_body(request, most=_MOST_BYTES))
+        except ValueError:
+            raise HTTPException(400, "The body is not JSON.") from None
+        found = told if isinstance(told, list) else [told]
+        if len(found) > _MOST_EVENTS:
+            raise HTTPException(413, f"There are more than {_MOST_EVENTS:,} events.")
+        return found
+
+
+def take(items: list[Any], *, bind: sa.Engine, house: House) -> dict[str, int]:
+    """Store and process events, each on its own; one that fails is kept with its error. Returns the counts.
+
+    Raises:
+        OperationalError: the database doesn't answer; they must come again.
+    """
+    told = {"received": len(items), "processed": 0, "failed": 0, "repeated": 0}
+    for item in items:
+        told[_take(item, bind, house)] += 1
+    return told
+
+
+def _take(item: Any, bind: sa.Engine, house: House) -> str:
+    now = utc_now()
+    try:
+        event = email_events.read(item)
+    except Invalid as refusal:
+        fields = item if isinstance(item, dict) else {"value": item}
+        with db.transaction(bind) as session:
+            events.keep(
+                session,
+                ChannelName.EMAIL,
+                "unread",
+                email_events.digest(item),
+                fields,
+                error=refusal.sentence,
+                is_hopeless=True,
+                now=now,
+            )
+        return "failed"
+    with db.transaction(bind) as session:
+        fields = processors.fields_of(event)
+        event_id = events.store(session, ChannelName.EMAIL, event.kind, event.key, fields, now=now)
+    return _process(event_id, event, bind, house) if event_id is not None else "repeated"
+
+
+def _process(event_id: int, event: EmailEvent, bind: sa.Engine, house: House) -> str:
+    now = utc_now()
+    try:
+        with db.transaction(bind) as session:
+            processor = processors.of_channel(session, ChannelName.EMAIL)
+            processor.process(session, event.kind, processors.fields_of(event), house=house, now=now)
+            events.finish(session, event_id, now=now)
+    except OperationalError:
+        # It is stored, and due: the worker takes it up.
+        return "failed"
+    except Exception as error:
+        log.exception("email_event.failed", event_id=event_id)
+        with db.transaction(bind) as session:
+            events.fail(session, event_id, error=f"{type(error).__name__}: {error}", now=now)
+        return "failed"
+    return "processed"
+
+
+def _given(authorization: str) -> bytes:
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip().encode()
+    try:
+        return b64decode(value, validate=True).partition(b":")[2] if scheme.lower() == "basic" else b""
+    except ValueError:
+        return b""

@@ -1,0 +1,46 @@
+"""The actor that tries events again which could not be taken in."""
+
+import dramatiq
+import structlog
+
+from core import db, settings
+from core.clock import utc_now
+from core.errors import Invalid
+from core.models import WebhookEvent
+from core.usecases import events, processors
+from core.usecases.processors import House
+from workers.broker import UPDATES, broker
+
+log = structlog.get_logger()
+
+
+@dramatiq.actor(queue_name=UPDATES, broker=broker)
+def retry_events() -> None:
+    """Try what is due, each in a transaction of its own: one that fails stops nothing."""
+    with db.transaction() as session:
+        due = events.take_due(session, now=utc_now())
+    for event_id in due:
+        _try(event_id)
+
+
+def _try(event_id: int) -> None:
+    try:
+        _process(event_id)
+    except Exception as error:
+        # Whatever it is, the event keeps it, and the others go on.
+        log.exception("event.failed_again", event_id=event_id)
+        told = error.sentence if isinstance(error, Invalid) else f"{type(error).__name__}: {error}"
+        with db.transaction() as session:
+            events.fail(session, event_id, error=told, is_hopeless=isinstance(error, Invalid), now=utc_now())
+
+
+def _process(event_id: int) -> None:
+    config, now = settings.current(), utc_now()
+    house = House(config.organization_name, config.double_opt_in)
+    with db.transaction() as session:
+        event = session.get_one(WebhookEvent, event_id)
+        processor = processors.of_channel(session, event.channel)
+        processor.validate(event.kind, event.fields)
+        processor.process(session, event.kind, event.fields, house=house, now=now)
+        events.finish(session, event_id, now=now)
+    log.info("event.taken_in", event_id=event_id)
