@@ -19,7 +19,10 @@ from core.usecases import approval, composing, testing, unknowns
 
 log = structlog.get_logger()
 
-_TEST_LEAVES = "The test is on its way to that phone. If it hasn't come in some minutes, `/blast why` with your number says why."
+_TEST_LEAVES = (
+    "The test is on its way to that phone. If it hasn't come in some minutes, "
+    "`/blast why` with your number tells what became of it."
+)
 
 
 class Decision(Protocol):

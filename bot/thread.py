@@ -14,7 +14,7 @@ from core.clock import utc_now
 from core.models import Conversation, Staff
 from core.slack.gateway import Gateway
 from core.slack.views import text_back, thread
-from core.usecases import conversations, saved, threads
+from core.usecases import conversations, drafts, saved, threads
 
 log = structlog.get_logger()
 
@@ -78,16 +78,17 @@ def _ask_for_reply(
     with db.reading() as session:
         conversations.require_answerable(session, conversation_id, by=staff, now=now)
         facts = threads.facts(session, conversation_id, now=now)
-        answers = saved.listed(session)
+        answers, draft = saved.listed(session), drafts.ready(session, conversation_id)
     longest = settings.current().message_max_length
-    gateway.open_view(body["trigger_id"], text_back.render(facts, answers, longest=longest))
+    gateway.open_view(body["trigger_id"], text_back.render(facts, answers, longest=longest, draft=draft))
     ack()
 
 
 def _reply(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
     told, longest, now = text_back.read(view), settings.current().message_max_length, utc_now()
     with db.transaction() as session:
-        conversations.reply(session, told.conversation_id, told.text, by=staff, now=now, longest=longest)
+        sent = conversations.reply(session, told.conversation_id, told.text, by=staff, now=now, longest=longest)
+        drafts.settle(session, told.conversation_id, sent, draft_id=told.draft_id, now=now)
         if told.save_as:
             saved.put(session, told.save_as, told.text, by=staff.id, now=now)
     log.info("conversation.reply", conversation_id=str(told.conversation_id), staff_id=str(staff.id))

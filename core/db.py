@@ -1,5 +1,8 @@
 """The database: one engine a process, one transaction a request, tick or step; nobody else commits."""
 
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -18,6 +21,7 @@ from core import settings
 
 _MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _BUSY_TIMEOUT_MS = 30_000
+_LOOK_AGAIN_S = (0.001, 0.004)
 
 
 def connect(database_url: str) -> sa.Engine:
@@ -55,8 +59,34 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     # A deferred transaction that reads and then writes can lose another's update, or fail; an immediate one waits.
-    is_reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reading", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        if not _got_turn(driver):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails with SQLAlchemy's own error
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+
+
+def _got_turn(driver: sqlite3.Connection) -> bool:
+    """Wait to be the one who writes.
+
+    SQLite's own waiting looks ten times a second: beside a process that writes all the time, it starves for many.
+    """
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while time.monotonic() < deadline:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as failure:
+            if failure.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                return False
+            time.sleep(random.uniform(*_LOOK_AGAIN_S))
+        else:
+            return True
+    return False
 
 
 @lru_cache(maxsize=1)

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     poll_after_minutes: int = Field(default=60, ge=1)
     inbound_gap_minutes: int = Field(default=10, ge=0)
     double_opt_in: bool = False
+    assistant_url: str = ""
+    assistant_api_key: str = Field(default="", repr=False)
+    assistant_model: str = "gpt-4o-mini"
     email_events_token: str = Field(default="", repr=False)
     nag_after_hours: float = Field(default=2, ge=0)
     retention_days: int = Field(default=30, ge=1, le=36_500)
@@ -124,7 +127,7 @@ class Settings(BaseSettings):
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return value.upper()
 
-    @field_validator("public_url", "twilio_api_url", "vonage_api_url", "slack_api_url")
+    @field_validator("public_url", "twilio_api_url", "vonage_api_url", "slack_api_url", "assistant_url")
     @classmethod
     def _https(cls, value: str) -> str:
         url = urlsplit(value)

@@ -129,8 +129,9 @@ class Doors:
         """Wait for what had been claimed when the STOP came: once we have answered it, nothing more reaches them."""
         deadline = monotonic() + _LEAVES_WITHIN_S
         since = utc_now() - timedelta(seconds=_LEAVES_WITHIN_S)
-        while monotonic() < deadline and await asyncio.to_thread(self._is_leaving, address, since):
-            await asyncio.sleep(_LOOK_AGAIN_S)  # noqa: ASYNC110  # who records it is another process
+        # No event tells of it: who records that it has left is another process.
+        while monotonic() < deadline and await asyncio.to_thread(self._is_leaving, address, since):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     def _is_leaving(self, address: str, since: datetime) -> bool:
         try:
@@ -145,7 +146,7 @@ class Doors:
         self._texts_waiting += 1
         self._no_texts_wait.clear()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._texts, self._take_now, text)
+            reading = await asyncio.get_running_loop().run_in_executor(self._texts, self._take_now, text)
         except (OperationalError, InterfaceError) as error:
             log.error("inbound.not_saved", provider_sid=text.provider_sid, error=type(error).__name__)
             raise HTTPException(503, "It could not be saved now: send it again.") from None
@@ -153,6 +154,9 @@ class Doors:
             self._texts_waiting -= 1
             if not self._texts_waiting:
                 self._no_texts_wait.set()
+        if reading is None or reading.kind == "opt_out":  # one that comes again may be a STOP, whose answer was lost
+            await self._let_leave(text.address)
+        return reading
 
     def _take_now(self, text: Text) -> Reading | None:
         organization, twice = self._house.organization, self._house.asks_twice

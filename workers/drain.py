@@ -212,6 +212,9 @@ class Drain:
         outcome: Outcome = Unknown("We stopped before the provider answered.")
         try:
             outcome = await self._channel.send(outgoing)
+        except Exception as error:  # noqa: BLE001  # an edge: one message that we stumble over must not stop the sender
+            log.error("send.failed", delivery_id=claim.id, error=type(error).__name__)
+            outcome = Unknown("We stumbled over it while it was sent.")
         finally:
             self._results.append(Result(claim, outcome, utc_now()))
             if len(self._results) >= _MOST_RECORDED:

@@ -19,7 +19,7 @@ from core.domain.channel import Channel, Refused, Unknown
 from core.limits import Pace
 from core.models import ChannelName
 from core.settings import Settings
-from core.usecases import caps, failover, planning, recording, sending
+from core.usecases import caps, failover, planning, rechecking, recording, sending
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed
 from workers.broker import SENDING, broker
@@ -172,8 +172,12 @@ async def drain(sender: str) -> None:
 @dramatiq.actor(queue_name=SENDING, broker=broker)
 def start(blast_id: str) -> None:
     """Start an approved blast whose time has come, and begin to send it."""
-    config = settings.current()
+    config, now = settings.current(), utc_now()
     with db.transaction() as session:
+        limit = config.second_approver_above
+        if not rechecking.recheck(session, UUID(blast_id), second_approver_above=limit, now=now):
+            log.warning("blast.back_in_review", blast_id=blast_id)
+            return
         status = planning.start(
             session,
             UUID(blast_id),
@@ -182,7 +186,7 @@ def start(blast_id: str) -> None:
             quiet=config.quiet,
             max_lag=config.max_lag,
             canary_size=config.canary_size,
-            now=utc_now(),
+            now=now,
         )
     if status is not None:
         log.info("blast.started", blast_id=blast_id, status=status.value)

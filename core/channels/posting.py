@@ -78,6 +78,7 @@ class Line(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._lose(type(error).__name__)
+            self.close()
 
     def on_body(self, part: bytes) -> None:
         """Keep a part of the answer."""
@@ -151,7 +152,7 @@ class Poster:
         try:
             async with asyncio.timeout(self._connect_s):
                 _, line = await asyncio.get_running_loop().create_connection(
-                    Line, self._host, self._port, ssl=self._tls, happy_eyeballs_delay=0.25
+                    Line, self._host, self._port, ssl=self._tls
                 )
         except (OSError, TimeoutError) as error:
             raise NoConnection(type(error).__name__) from error

@@ -44,7 +44,7 @@ def approve(session: Session, blast_id: UUID, *, by: Staff, seen: int, now: date
         outbox.record(session, BlastChanged(blast_id, by.id), now=now)
         return blast
     starts_at = scheduling.starts_at(blast, now=now, undo_seconds=settings.current().undo_seconds)
-    _become(session, blast, "approve", approvals_needed=needed, approved_at=now, starts_at=starts_at)
+    _become(session, blast, "approve", approvals_needed=needed, approved_at=now, starts_at=starts_at, held_reason="")
     outbox.record(session, BlastApproved(blast_id, by.id), now=now)
     return blast
 

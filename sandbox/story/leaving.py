@@ -25,6 +25,10 @@ _STILL_S = 1.0
 _STOP_AT, _PAUSE_AT = 0.15, 0.4
 
 
+class TooLate(WentWrong):
+    """The moment for it had passed before this machine got to it; nothing is wrong with the blast."""
+
+
 class Sight(NamedTuple):
     """What is to be seen at one moment."""
 
@@ -72,18 +76,26 @@ def stop_in_mid_send(story: Story) -> None:
 
 def pause_and_resume(story: Story) -> None:
     """Pause, see that nothing leaves, let somebody opt out in their own words, and go on."""
-    teller, stand_ins = story.teller, story.stand_ins
+    if look(story).state == "Finished":
+        raise TooLate("The blast was over before the organizer could pause it: this machine is very busy.")
     _press(story, "blast.pause")
     story.card_in("Paused", seconds=10)
     still = until("the sending to stand still", lambda: _still(story), seconds=10)
-    teller.say(f"Organizer presses Pause. Nothing leaves: {still:,} texts are out, and it stays at that.")
+    story.teller.say(f"Organizer presses Pause. Nothing leaves: {still:,} texts are out, and it stays at that.")
+    try:
+        _opt_out_in_own_words(story)
+    finally:
+        _press(story, "blast.resume")
+        story.teller.say("Organizer presses Resume.")
+
+
+def _opt_out_in_own_words(story: Story) -> None:
     member = somebody_untexted(story)
-    _require_taken(stand_ins.text(member.phone, FREE_WORDS))
+    _require_taken(story.stand_ins.text(member.phone, FREE_WORDS))
     story.stopped.append(member.phone)
-    teller.say(f"{member.first_name} (…{member.phone[-4:]}), not texted yet either, has words of her own for STOP:")
-    teller.quote(member.first_name, FREE_WORDS, style="red")
-    _press(story, "blast.resume")
-    teller.say("Organizer presses Resume.")
+    who = f"{member.first_name} (…{member.phone[-4:]})"
+    story.teller.say(f"{who}, not texted yet either, has words of their own for STOP:")
+    story.teller.quote(member.first_name, FREE_WORDS, style="red")
 
 
 def somebody_untexted(story: Story) -> Person:
@@ -91,7 +103,7 @@ def somebody_untexted(story: Story) -> Person:
     texted = {text["to"] for text in story.stand_ins.texts()} | set(story.stopped)
     waiting = [person for person in story.crowd.people if person.ending < "88" and person.phone not in texted]
     if not waiting:
-        raise WentWrong("Everybody had been texted before somebody could opt out: lower SENDER_RATE and start again.")
+        raise TooLate("Everybody had been texted before somebody could opt out: this machine is very busy.")
     return random.choice(waiting)
 
 
@@ -111,7 +123,10 @@ def _step(story: Story, beats: list[Beat]) -> bool:
     due = next((beat for beat in beats if beat.is_due(sight)), None)
     if due is not None:
         beats.remove(due)
-        due.act(story)
+        try:
+            due.act(story)
+        except TooLate as late:
+            story.teller.say(str(late))
     return sight.state == "Finished" and not beats
 
 

@@ -19,6 +19,10 @@ INSERT INTO memberships (audience_id, contact_id, created_at)
 SELECT :made, id, now() FROM contacts c
 WHERE phone IS NOT NULL AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.contact_id = c.id)
 """
+_SOME = """
+INSERT INTO memberships (audience_id, contact_id, created_at)
+SELECT :made, contact_id, created_at FROM memberships WHERE audience_id = :pool LIMIT :count
+"""
 _FIRST = 99_900_000_000
 
 
@@ -33,6 +37,13 @@ def audience(session: Session, count: int) -> Audience:
     made = factories.audience(session, name=f"{count} tenants")
     _copy(session, "contacts", col(Contact.id) == template.id, count)
     session.execute(sa.text(_MEMBERS), {"made": made.id})
+    return made
+
+
+def part(session: Session, pool: Audience, count: int) -> Audience:
+    """Make an audience of a few of another's contacts."""
+    made = factories.audience(session, name=f"{count} of {pool.name}")
+    session.execute(sa.text(_SOME), {"made": made.id, "pool": pool.id, "count": count})
     return made
 
 

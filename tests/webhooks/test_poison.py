@@ -22,7 +22,7 @@ from tests.webhooks.conftest import ACCOUNT, Door
 from workers import events as retrying
 
 _EVENTS, _POISON = 10_000, 100
-_TOXIC = {
+_TOXIC: dict[str, tuple[str, ...]] = {
     "postgresql": (
         """
         CREATE FUNCTION toxic() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -37,7 +37,7 @@ _TOXIC = {
         for table in ("receipts", "inbound")
     ),
 }
-_CURE = {
+_CURE: dict[str, tuple[str, ...]] = {
     "postgresql": ("DROP TRIGGER toxic ON receipts", "DROP TRIGGER toxic ON inbound"),
     "sqlite": ("DROP TRIGGER toxic_receipts", "DROP TRIGGER toxic_inbound"),
 }

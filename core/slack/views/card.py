@@ -148,6 +148,8 @@ def _remark(facts: Facts) -> str:
         return f"{by}{': ' if blast.held_reason else ''}{blocks.escape(blast.held_reason)}"
     if blast.status is BlastStatus.CANCELLED:
         return by
+    if blast.status is BlastStatus.IN_REVIEW and blast.held_reason:
+        return f"\n{blocks.escape(blast.held_reason)}"
     if blast.status is BlastStatus.DRAFT and blast.note:
         return f"\nChanges were requested{by}:"
     if blast.status is BlastStatus.APPROVED and blast.starts_at:

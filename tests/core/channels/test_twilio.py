@@ -95,7 +95,7 @@ def test_after_a_500_nobody_knows(servers: Servers, to: str) -> None:
 
 
 def test_an_answer_that_never_comes_is_unknown(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.channels.twilio._ANSWER_S", 0.3)
+    monkeypatch.setattr("core.channels.twilio.ANSWER_S", 0.3)
     (outcome,) = sent(of(servers), text("+12125550192"))
     assert isinstance(outcome, Unknown)
 

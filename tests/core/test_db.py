@@ -1,0 +1,66 @@
+"""Writers on SQLite take turns: none loses an update, none starves, and one who waits too long is told so."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from core import db
+
+# Writes all the time, as webhooks do while receipts come in.
+BUSY_WRITER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
+print("writing", flush=True)
+while True:
+    connection.execute("BEGIN IMMEDIATE")
+    for number in range(400):
+        connection.execute("INSERT INTO noise VALUES (?)", (number,))
+    connection.execute("COMMIT")
+"""
+TURNS, PATIENCE_S = 40, 12.0
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    made = db.connect(f"sqlite:///{tmp_path / 'blast.db'}")
+    with db.transaction(made) as session:
+        session.execute(sa.text("CREATE TABLE noise (number INTEGER)"))
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def busy_writer(engine: sa.Engine) -> Iterator[None]:
+    command = [sys.executable, "-c", BUSY_WRITER, str(engine.url.database)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield
+        process.kill()
+
+
+@pytest.mark.usefixtures("busy_writer")
+def test_a_writer_gets_its_turn_beside_one_that_writes_all_the_time(engine: sa.Engine) -> None:
+    started = time.monotonic()
+    for _ in range(TURNS):
+        with db.transaction(engine) as session:
+            session.execute(sa.text("DELETE FROM noise"))
+    assert time.monotonic() - started < PATIENCE_S
+
+
+def test_who_waits_too_long_for_a_turn_is_told_so(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "_BUSY_TIMEOUT_MS", 50)
+    with closing(engine.raw_connection()) as other:
+        other.cursor().execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="locked"), db.transaction(engine) as session:
+            session.execute(sa.text("DELETE FROM noise"))
+        other.rollback()
+    with db.transaction(engine) as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM noise")) == 0
