@@ -81,7 +81,9 @@ def listed(session: Session, *, is_over: bool, most: int = 10) -> list[Blast]:
 
 
 def find(session: Session, words: str) -> Blast:
-    """Return the blast that somebody means: by the start of its id, or by its name (the newest of several).
+    """Return the blast that somebody means: by the start of its id, or by its name.
+
+    Of several with one name it is the one that is on its way, so that nobody stops another; else the newest.
 
     Raises:
         Invalid: nothing was named.
@@ -94,8 +96,12 @@ def find(session: Session, words: str) -> Blast:
     prefix = wanted.lower().replace("-", "")
     is_id = text_id.startswith(prefix, autoescape=True) if len(prefix) >= 8 else sa.false()
     is_named = sa.func.lower(col(Blast.name)) == wanted.lower()
+    is_under_way = col(Blast.status).in_((BlastStatus.SENDING, BlastStatus.PAUSED, BlastStatus.APPROVED))
     found = session.scalar(
-        sa.select(Blast).where(is_id | is_named).order_by(is_named.desc(), col(Blast.created_at).desc()).limit(1)
+        sa.select(Blast)
+        .where(is_id | is_named)
+        .order_by(is_named.desc(), is_under_way.desc(), col(Blast.created_at).desc())
+        .limit(1)
     )
     if found is None:
         raise NotFound(f"There is no blast called “{wanted[:80]}”. `/blast list` shows those there are.")
