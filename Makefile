@@ -4,7 +4,7 @@ DEV = @$(PYTHON) -m deploy.dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run start test lint bench lock clean
+.PHONY: help setup demo run start test lint bench chaos lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: ## Check style, types and imports
 
 bench: ## Run the benchmarks; prints JSON lines
 	$(DEV) bench $(ARGS)
+
+chaos: ## Kill everything in mid-send, many times over; prints JSON lines (ARGS="--seeds 5")
+	$(DEV) chaos $(ARGS)
 
 lock: ## Pin the newest libraries that requirements/*.in allow
 	$(DEV) lock

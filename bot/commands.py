@@ -69,8 +69,8 @@ def _form(asked: Shorthand, person: Person) -> Form:
 def _answer(asked: Verb, staff: Staff) -> dict[str, Any]:
     if asked.name in _ACTIONS:
         return _line(_act(asked, staff))
-    if asked.name == "backfill":
-        return _backfill(asked.rest, staff)
+    if asked.name in _ORDERS:
+        return _ORDERS[asked.name](asked.rest, staff)
     answer = _ANSWERS.get(asked.name)
     if answer is None:
         raise Invalid(f"I don't know “{asked.name[:40]}”. `/blast help` lists what I can do.")
@@ -155,3 +155,5 @@ _ANSWERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "inbox": _inbox,
     "help": _help,
 }
+# What only some of the staff may have done.
+_ORDERS: Mapping[str, Callable[[str, Staff], dict[str, Any]]] = {"backfill": _backfill}

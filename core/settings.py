@@ -210,7 +210,7 @@ class Settings(BaseSettings):
     @property
     def segments_per_s(self) -> float:
         """The pace of all senders together; 0: as fast as the provider answers."""
-        rates = [sender.segments_per_s for sender in self.senders]
+        rates = [sender.segments_per_s for sender in self.senders] or [self.sender_rate]
         return sum(rates) if all(rates) else 0.0
 
     @property

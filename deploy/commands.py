@@ -96,6 +96,12 @@ def bench(arguments: list[str]) -> NoReturn:
     _become([python, "-m", "tests.benchmarks", *arguments], venv.environment())
 
 
+def chaos(arguments: list[str]) -> NoReturn:
+    """Kill everything in mid-send, many times over; prints JSON lines."""
+    python = venv.ensure("dev")
+    _become([python, "-m", "tests.chaos", *arguments], venv.environment())
+
+
 def renew_lock(_: list[str]) -> int:
     """Pin the newest libraries that requirements/*.in allow."""
     lock.renew()
@@ -135,6 +141,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "test": test,
     "lint": lint,
     "bench": bench,
+    "chaos": chaos,
     "lock": renew_lock,
     "clean": clean,
 }

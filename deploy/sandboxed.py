@@ -10,7 +10,7 @@ _OUTSIDE = ("SLACK_", "TWILIO_", "VONAGE_", "ASSISTANT_", "SMTP_")
 _PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 _PORTS = ("BOT_PORT", "WEBHOOKS_PORT", "SANDBOX_PORT", "SANDBOX_SMTP_PORT")
 # A trial should neither wait for the morning nor for Twilio's pace.
-PACE = {"QUIET_HOURS": "", "UNDO_SECONDS": "3", "SENDER_RATE": "500", "RETRY_AFTER": "1,2"}
+PACE = {"QUIET_HOURS": "", "UNDO_SECONDS": "3", "SENDER_RATE": "400", "RETRY_AFTER": "1,2"}
 
 
 def environment(outside: Mapping[str, str]) -> dict[str, str]:

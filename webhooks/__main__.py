@@ -2,11 +2,14 @@
 
 import signal
 import sys
+from contextlib import suppress
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
-from core import logs, settings
+from core import db, logs, settings
 from core.errors import Misconfigured
+from core.usecases import processors
 from webhooks import app
 
 _USUAL_PORT = 8000
@@ -19,6 +22,7 @@ def main() -> int:
     try:
         config = settings.current()
         config.require("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "PUBLIC_URL")
+        _check_intakes()
     except Misconfigured as refusal:
         print(f"webhooks: {refusal}", file=sys.stderr)
         return 1
@@ -39,6 +43,12 @@ def main() -> int:
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )
     return 0
+
+
+def _check_intakes() -> None:
+    """See that every channel's events have somebody who takes them in; while the database is away, nobody can say."""
+    with suppress(SQLAlchemyError), db.transaction() as session:
+        processors.check(session)
 
 
 if __name__ == "__main__":

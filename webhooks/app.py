@@ -36,7 +36,6 @@ def create(settings: Settings, bind: sa.Engine | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await asyncio.to_thread(doors.check)
         doors.open()
         yield
         await doors.close()
@@ -92,7 +91,7 @@ class Checks:
         """Count the events that wait in the database; while it doesn't answer, the last count stands."""
         try:
             with db.reading(self._bind) as session:
-                self.events = events.counts(session)
+                self.events = events.waiting(session)
         except SQLAlchemyError as error:
             log.warning("events.not_counted", error=type(error).__name__)
 

@@ -26,12 +26,12 @@ def retry_events() -> None:
 def _try(event_id: int) -> None:
     try:
         _process(event_id)
-    except Exception as error:
-        # Whatever it is, the event keeps it, and the others go on.
-        log.exception("event.failed_again", event_id=event_id)
-        told = error.sentence if isinstance(error, Invalid) else f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001  # an edge: the event keeps whatever it is, and the others go on
+        log.error("event.failed_again", event_id=event_id, error=type(error).__name__)
         with db.transaction() as session:
-            events.fail(session, event_id, error=told, is_hopeless=isinstance(error, Invalid), now=utc_now())
+            events.fail(
+                session, event_id, error=events.told(error), is_hopeless=isinstance(error, Invalid), now=utc_now()
+            )
 
 
 def _process(event_id: int) -> None:

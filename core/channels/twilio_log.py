@@ -64,8 +64,8 @@ class Log:
         return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
 
     def code(self, sid: str) -> int:
-        """Return why a message failed, 0 when Twilio has no reason on record."""
-        trace = self.fetch(sid)
+        """Return why a message failed, 0 when Twilio has no reason on record, or it went through somebody else."""
+        trace = self.fetch(sid) if sid.startswith(("SM", "MM")) else None
         return trace.error_code if trace else 0
 
     def received(self, *, since: datetime) -> list[Received]:

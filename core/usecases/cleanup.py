@@ -8,7 +8,17 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain.lifecycles import IN_FLIGHT, OVER, WAITING
-from core.models import Blast, Conversation, ConversationStatus, Delivery, Inbound, OutboxEvent, Receipt, SeenRequest
+from core.models import (
+    Blast,
+    Conversation,
+    ConversationStatus,
+    Delivery,
+    Inbound,
+    OutboxEvent,
+    Receipt,
+    SeenRequest,
+    WebhookEvent,
+)
 from core.usecases import reports
 
 _BATCH = 2000
@@ -60,6 +70,10 @@ def _events(session: Session, before: datetime) -> int:
     return _delete(session, OutboxEvent, col(OutboxEvent.done_at) < before)
 
 
+def _webhook_events(session: Session, before: datetime) -> int:
+    return _delete(session, WebhookEvent, col(WebhookEvent.received_at) < before)
+
+
 def _requests(session: Session, before: datetime) -> int:
     found = session.execute(sa.delete(SeenRequest).where(col(SeenRequest.at) < before))
     return int(found.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
@@ -71,6 +85,7 @@ _KINDS: dict[str, Callable[[Session, datetime], int]] = {
     "inbound": _inbound,
     "receipts": _receipts,
     "outbox": _events,
+    "webhook_events": _webhook_events,
     "seen_requests": _requests,
 }
 

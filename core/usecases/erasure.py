@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from core.domain.lifecycles import DeliveryStatus
 from core.errors import IllegalMove, NotFound
-from core.models import AuditEntry, Contact, Conversation, Delivery, Inbound, Receipt
+from core.models import AuditEntry, Contact, Conversation, Delivery, Draft, Inbound, Receipt, WebhookEvent
 from core.usecases import suppression
 
 # What stands where the address of somebody stood who was erased begins with this.
@@ -50,6 +50,8 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
         session.flush()
     _refuse_while_leaving(session, known)
     nobody = f"{NOBODY}{uuid4().hex}"
+    _erase_events(session, known)
+    _erase_drafts(session, known)
     erased = Erased(
         contacts=int(contact is not None),
         texts=_erase_texts(session, known, nobody),
@@ -94,6 +96,18 @@ def _erase_deliveries(session: Session, known: Sequence[str], nobody: str, now: 
 def _erase_texts(session: Session, known: Sequence[str], nobody: str) -> int:
     theirs = sa.update(Inbound).where(col(Inbound.address).in_(known))
     return _change(session, theirs.values(address=nobody, body="", media=[]))
+
+
+def _erase_events(session: Session, known: Sequence[str]) -> None:
+    # What providers posted has the address in one of its fields, under whichever name.
+    for address in known:
+        said = sa.cast(col(WebhookEvent.fields), sa.Text())
+        _change(session, sa.delete(WebhookEvent).where(said.contains(f'"{address}"', autoescape=True)))
+
+
+def _erase_drafts(session: Session, known: Sequence[str]) -> None:
+    theirs = sa.select(col(Conversation.id)).where(col(Conversation.address).in_(known))
+    _change(session, sa.update(Draft).where(col(Draft.conversation_id).in_(theirs)).values(body="", error=""))
 
 
 def _erase_conversations(session: Session, known: Sequence[str], nobody: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from core.errors import NotFound
+from core.errors import NotFound, Rejected
 from core.models import ChannelName, WebhookEvent
 from core.models.dialect import insert
 
@@ -18,6 +18,14 @@ _MOST_ATTEMPTS = 6
 _LEASE = timedelta(minutes=2)
 _MOST = 100
 _LONGEST_ERROR = 500
+
+
+def told(error: Exception) -> str:
+    """Say what went wrong, in a line, and without the values that a statement had: they are people's words."""
+    if isinstance(error, Rejected):
+        return error.sentence
+    cause = getattr(error, "orig", None) or error
+    return f"{type(error).__name__}: {cause}".partition("\n")[0]
 
 
 def keep(
@@ -111,15 +119,18 @@ def failed(session: Session, *, most: int = 200) -> Sequence[WebhookEvent]:
     ).all()
 
 
+def waiting(session: Session) -> dict[str, int]:
+    """Count the stored events that aren't done, however many are: due to be tried again, and waiting for a person."""
+    state = sa.case((col(WebhookEvent.due_at).is_(None), "failed"), else_="retrying")
+    is_open = col(WebhookEvent.done_at).is_(None)
+    rows = session.execute(sa.select(state, sa.func.count()).where(is_open).group_by(state))
+    return {row[0]: row[1] for row in rows}
+
+
 def counts(session: Session) -> dict[str, int]:
     """Count the stored events: done, due to be tried again, and waiting for a person."""
-    state = sa.case(
-        (col(WebhookEvent.done_at).is_not(None), "done"),
-        (col(WebhookEvent.due_at).is_(None), "failed"),
-        else_="retrying",
-    )
-    rows = session.execute(sa.select(state, sa.func.count()).group_by(state))
-    return {"done": 0, "retrying": 0, "failed": 0} | {row[0]: row[1] for row in rows}
+    done = sa.select(sa.func.count()).where(col(WebhookEvent.done_at).is_not(None))
+    return {"done": session.scalar(done) or 0, "retrying": 0, "failed": 0} | waiting(session)
 
 
 def _due(now: datetime) -> sa.Select[int | None]:

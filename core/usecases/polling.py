@@ -69,7 +69,8 @@ def _open(blast_id: UUID | None, every: timedelta, now: datetime) -> sa.Select[i
     return sa.select(col(Delivery.id)).where(
         col(Delivery.blast_id) == blast_id,
         col(Delivery.status).in_(IN_FLIGHT),
-        col(Delivery.provider_sid).is_not(None),
+        # Only Twilio can be asked so; the ids of others look different.
+        col(Delivery.provider_sid).startswith("SM") | col(Delivery.provider_sid).startswith("MM"),
         col(Delivery.accepted_at) <= now - every,
         col(Delivery.accepted_at) > now - _FOR,
         # For what has left, `not_before` is when it may be asked for again.

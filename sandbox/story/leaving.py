@@ -104,7 +104,8 @@ def somebody_untexted(story: Story) -> Person:
     waiting = [person for person in story.crowd.people if person.ending < "88" and person.phone not in texted]
     if not waiting:
         raise TooLate("Everybody had been texted before somebody could opt out: this machine is very busy.")
-    return random.choice(waiting)
+    # Somebody far back: whoever is next may have been claimed already, and their text is on its way.
+    return waiting[-1 - random.randrange(max(1, len(waiting) // 5))]
 
 
 def _follow(story: Story, beats: list[Beat]) -> None:

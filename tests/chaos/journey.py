@@ -29,7 +29,7 @@ def play(
 ) -> tuple[Findings, list[str]]:
     """Play it on a migrated database of its own; return what was found wrong, and what had happened."""
     chance = random.Random(seed)
-    with sites.opened(folder, database_url, clocks=2, SENDER_RATE=str(rate), **_SETTINGS) as site:
+    with sites.opened(folder, database_url, clocks=2, settings={"SENDER_RATE": str(rate), **_SETTINGS}) as site:
         site.stand_ins.behave(callback_latency_ms=200)
         crowd = phones(recipients)
         storm = Storm(site, site.begin(crowd, body=f"Storm {seed}."), crowd, chance, database)

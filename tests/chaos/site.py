@@ -1,6 +1,6 @@
 """The processes that send, several of a kind, with hands at all of them: for journeys in which they go wrong."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import cycle
@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import OVER, BlastStatus, DeliveryStatus
-from core.models import Blast, Contact, Delivery, Membership
+from core.models import Approval, Blast, Contact, Delivery, Membership, Role
 from core.usecases import approval, reports
 from tests import factories
 from tests.journeys.house import House
@@ -26,9 +26,10 @@ _PER_AREA = 88
 class Site(House):
     """A house without the bot, since nobody presses buttons here, and with several workers and clocks."""
 
-    def __init__(self, folder: Path, database_url: str, *, workers: int = 2, clocks: int = 1, **settings: str) -> None:
-        settings = {"QUIET_HOURS": "", "LOG_LEVEL": "WARNING"} | settings
-        super().__init__(folder, database_url, **settings)
+    def __init__(
+        self, folder: Path, database_url: str, *, workers: int = 2, clocks: int = 1, settings: Mapping[str, str]
+    ) -> None:
+        super().__init__(folder, database_url, **{"QUIET_HOURS": "", "LOG_LEVEL": "WARNING", **settings})
         self.workers = [f"worker-{number + 1}" for number in range(workers)]
         self.clocks = [f"clock-{number + 1}" for number in range(clocks)]
         once = {name: self._commands[name] for name in ("sandbox", "webhooks")}
@@ -69,6 +70,16 @@ class Site(House):
             pool = factories.audience(session, name=uuid4().hex)
             session.add_all(Membership(audience_id=pool.id, contact_id=each.id, created_at=now) for each in people)
             made = factories.blast(session, [pool], body=body, starts_at=now - timedelta(seconds=1), created_at=now)
+            approver = factories.staff(session, "U0APPROVER", role=Role.APPROVER)
+            session.add(
+                Approval(
+                    blast_id=made.id,
+                    staff_id=approver.id,
+                    content_hash=made.content_hash,
+                    revision=made.revision,
+                    at=now,
+                )
+            )
             return made.id
 
     def pause(self, blast_id: UUID) -> None:
@@ -111,9 +122,11 @@ def phones(count: int, *, first: int = 0) -> list[str]:
 
 
 @contextmanager
-def opened(folder: Path, database_url: str, *, workers: int = 2, clocks: int = 1, **settings: str) -> Iterator[Site]:
+def opened(
+    folder: Path, database_url: str, *, workers: int = 2, clocks: int = 1, settings: Mapping[str, str]
+) -> Iterator[Site]:
     """Yield a site that is up; whatever is left of it is stopped."""
-    site = Site(folder, database_url, workers=workers, clocks=clocks, **settings)
+    site = Site(folder, database_url, workers=workers, clocks=clocks, settings=settings)
     try:
         site.open()
         yield site

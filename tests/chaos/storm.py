@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -114,7 +115,10 @@ class Storm:
         """Have a few members text STOP; each tries until somebody answers."""
         for phone in self.chance.sample(self.crowd, 3):
             self.stopped.add(phone)
-            insist(lambda phone=phone: self.site.stand_ins.text(phone, "STOP")["status"] == 200)
+            insist(partial(self._is_taken, phone))
+
+    def _is_taken(self, phone: str) -> bool:
+        return bool(self.site.stand_ins.text(phone, "STOP")["status"] == 200)
 
     def pause_for_a_moment(self) -> None:
         """Pause the blast, and let it go on."""

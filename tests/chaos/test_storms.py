@@ -10,7 +10,7 @@ from tests.chaos import journey
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
-RECIPIENTS, EVENTS, RATE = 600, 8, 150
+RECIPIENTS, EVENTS, RATE = 600, 7, 80
 
 
 def test_a_blast_survives_a_storm(

@@ -45,7 +45,7 @@ def test_every_make_command_that_is_named_exists(page: Path) -> None:
 def test_every_command_that_is_named_exists(page: Path) -> None:
     in_code = " ".join(re.findall(r"`[^`\n]+`", page.read_text()))
     assert set(_BLAST.findall(in_code)) <= set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # a group
-    assert set(_SLASH.findall(in_code)) <= {*slash._ACTIONS, *slash._ANSWERS}
+    assert set(_SLASH.findall(in_code)) <= {*slash._ACTIONS, *slash._ANSWERS, *slash._ORDERS}
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:

@@ -8,8 +8,11 @@ from urllib.parse import urlencode
 import pytest
 
 from sandbox.settings import SANDBOX_CREDENTIALS
+from sandbox.story import preparing
+from sandbox.story.command import CommandLine
+from sandbox.story.stand_ins import ORGANIZER
 from tests.journeys import wire
-from tests.journeys.conftest import SETTINGS, prepared
+from tests.journeys.conftest import SETTINGS
 from tests.journeys.house import House, opened
 
 pytestmark = pytest.mark.journey
@@ -36,7 +39,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One house for all of them, since nothing may leave a trace."""
     folder: Path = tmp_path_factory.mktemp("hostile")
     with opened(folder, f"sqlite:///{folder / 'blast.db'}", **SETTINGS) as up:
-        prepared(up)
+        preparing.add_staff(CommandLine(up.env), ORGANIZER, "organizer")
         up.stop("worker", "clock")  # what they write would be taken for a trace
         yield up
         for name in ("bot", "webhooks"):

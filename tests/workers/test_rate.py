@@ -33,7 +33,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("site")
     with (
         copies.fresh() as url,
-        sites.opened(folder, url, clocks=2, SENDER_RATE=str(RATE), MAX_IN_FLIGHT="50") as up,
+        sites.opened(folder, url, clocks=2, settings={"SENDER_RATE": str(RATE), "MAX_IN_FLIGHT": "50"}) as up,
     ):
         yield up
 

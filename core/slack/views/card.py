@@ -144,12 +144,10 @@ def _remark(facts: Facts) -> str:
     """Say why it is in its state, where that isn't plain."""
     blast = facts.blast
     by = f" by {blocks.person(facts.changed_by)}" if facts.changed_by else ""
-    if blast.status is BlastStatus.PAUSED:
-        return f"{by}{': ' if blast.held_reason else ''}{blocks.escape(blast.held_reason)}"
-    if blast.status is BlastStatus.CANCELLED:
+    if blast.status in (BlastStatus.PAUSED, BlastStatus.IN_REVIEW) and blast.held_reason:
+        return f"{by if blast.status is BlastStatus.PAUSED else ''}: {blocks.escape(blast.held_reason)}"
+    if blast.status in (BlastStatus.PAUSED, BlastStatus.CANCELLED):
         return by
-    if blast.status is BlastStatus.IN_REVIEW and blast.held_reason:
-        return f"\n{blocks.escape(blast.held_reason)}"
     if blast.status is BlastStatus.DRAFT and blast.note:
         return f"\nChanges were requested{by}:"
     if blast.status is BlastStatus.APPROVED and blast.starts_at:

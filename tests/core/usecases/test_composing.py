@@ -36,7 +36,11 @@ def pool(session: Session) -> Audience:
         {"name": "Bo", "attributes": {"zip": ""}},
         {"attributes": {}},
     ]
-    return factories.audience(session, "tenants", [factories.contact(session, n, **v) for n, v in enumerate(people)])
+    contacts = [
+        factories.contact(session, number, created_at=NOON + timedelta(seconds=number), **values)
+        for number, values in enumerate(people)
+    ]
+    return factories.audience(session, "tenants", contacts)
 
 
 def content(*audiences: Audience, body: str = "Meeting at 6.", **values: Any) -> Content:

@@ -1,0 +1,93 @@
+"""`python -m tests.chaos`: many storms over large blasts; prints a JSON line for each, fails if any found something.
+
+Begins with the model of a delivery's life, played for longer than the tests do.
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core import db
+from deploy.postgres import PostgresServer
+from tests.chaos import journey
+from tests.core.usecases import test_lifecycle_model as model
+
+_DATABASES = ("postgresql", "sqlite")
+_RATE = 200.0
+
+
+def main(arguments: list[str]) -> int:
+    """Play the storms; return the exit code."""
+    asked = _parse(arguments)
+    # No setting of the developer's own: nothing here can reach a real account.
+    os.environ["ENV_FILE"] = ""
+    failed = 0
+    for kind in asked.database or _DATABASES:
+        if asked.lives:
+            with _database(kind) as (url, _):
+                model.live(url, lives=asked.lives)
+            _tell(database=kind, lives=asked.lives, wrong={})
+        for seed in range(asked.seed, asked.seed + asked.seeds):
+            failed += not _play(kind, seed, asked)
+    return 1 if failed else 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--seeds", type=int, default=20, help="how many storms on each database (20)")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="the first seed")
+    parser.add_argument("--recipients", type=int, default=5_000, help="of each blast (5000)")
+    parser.add_argument("--events", type=int, default=25, help="in each storm (25)")
+    parser.add_argument("--lives", type=int, default=500, help="of the model, on each database (500)")
+    parser.add_argument("--database", action="append", choices=_DATABASES, help="only this one")
+    return parser.parse_args(arguments)
+
+
+def _play(kind: str, seed: int, asked: argparse.Namespace) -> bool:
+    began = time.monotonic()
+    with _database(kind) as (url, server), tempfile.TemporaryDirectory(prefix="blast-chaos-") as folder:
+        found, story = journey.play(
+            Path(folder),
+            url,
+            seed=seed,
+            recipients=asked.recipients,
+            events=asked.events,
+            rate=_RATE,
+            database=server,
+        )
+    _tell(database=kind, seed=seed, seconds=round(time.monotonic() - began), wrong=found.wrong, story=story)
+    return not found.wrong
+
+
+def _tell(**told: object) -> None:
+    print(json.dumps(told), flush=True)
+
+
+@contextmanager
+def _database(kind: str) -> Iterator[tuple[str, PostgresServer | None]]:
+    """Yield the address of a fresh, migrated database, and its server if it has one."""
+    with tempfile.TemporaryDirectory(prefix="blast-chaos-") as folder:
+        if kind == "sqlite":
+            url = f"sqlite:///{folder}/blast.db"
+            db.migrate(url)
+            yield url, None
+            return
+        server = PostgresServer(Path(folder), durable=True)
+        try:
+            server.start()
+            url = server.url().replace("postgresql://", "postgresql+psycopg://", 1)
+            db.migrate(url)
+            yield url, server
+        finally:
+            server.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
