@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from core.domain.lifecycles import BlastStatus
 from core.models import (
+    Approval,
     Audience,
     AudienceKind,
     Blast,
@@ -87,6 +88,21 @@ def blast(
     session.flush()
     for pool, is_excluded in [*((each, False) for each in audiences), *((each, True) for each in excluded)]:
         session.add(BlastAudience(blast_id=made.id, audience_id=pool.id, is_excluded=is_excluded))
+    session.flush()
+    return made
+
+
+def approval(session: Session, approved: Blast) -> Approval:
+    """Make an approver's agreement to a blast as it stands."""
+    by = staff(session, "U0APPROVER", role=Role.APPROVER)
+    made = Approval(
+        blast_id=approved.id,
+        staff_id=by.id,
+        content_hash=approved.content_hash,
+        revision=approved.revision,
+        at=approved.created_at,
+    )
+    session.add(made)
     session.flush()
     return made
 

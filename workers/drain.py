@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -24,16 +24,19 @@ T = TypeVar("T")
 
 # What is claimed must leave within this time, so that a pause or a STOP takes effect at once.
 _AHEAD_S = 0.4
+# Less where a pace makes the calls wait: one that misses its turn must wait once more.
+_AHEAD_OF_PACE_S = 0.3
+_MOST_HELD_S = 0.9
 _MOST_CLAIMED = 500
 _MOST_HELD = 1000
 _MOST_RECORDED = 500
-_RECORD_EVERY_S = 0.1
+_RECORD_EVERY_S = 0.2
 _SMOOTHING = 0.5
 _TRY_AGAIN_S = 0.5
 # A moment missed by more than this is lost: to make up for many at once would break the pace.
 _LATE_S = 0.02
 # What was claimed longer ago isn't posted: we were held up, and its lease may end, the shortest being twice this.
-_STALE = timedelta(seconds=20)
+_STALE_S = 20.0
 # A process that is told to stop has ten seconds; what has no answer by then is unknown.
 _LAST_CALLS_S = 6.0
 
@@ -74,6 +77,8 @@ class Drain:
         self._claims: asyncio.Queue[tuple[Claimed, float | None] | None] = asyncio.Queue()
         self._results: list[Result] = []
         self._held = self._posting = self._posted = 0
+        self._ahead_s = _AHEAD_OF_PACE_S if speed.segments_per_s else _AHEAD_S
+        self._late_s = max(_LATE_S, 0.5 / speed.segments_per_s) if speed.segments_per_s else _LATE_S
         self._rate = speed.segments_per_s / 2 if speed.segments_per_s else speed.in_flight * 4.0
         self._measured = (monotonic(), 0)
         self._free_at = 0.0
@@ -129,15 +134,15 @@ class Drain:
 
     async def _rest(self) -> None:
         """Wait until something happens, or until the sender's pace is about to allow the next."""
-        until_free = self._free_at - monotonic() - _AHEAD_S / 2
+        until_free = self._free_at - monotonic() - self._ahead_s / 2
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stirred.wait(), until_free if until_free > 0 else None)
 
     def _wanted(self) -> int:
         """Return how many to claim now: enough to keep all calls busy for a moment, and no more."""
-        ahead = min(self._rate * _AHEAD_S, _MOST_HELD)
+        ahead = min(self._rate * self._ahead_s, _MOST_HELD)
         if self._speed.segments_per_s:
-            is_reserved = self._free_at - monotonic() > _AHEAD_S / 2
+            is_reserved = self._free_at - monotonic() > self._ahead_s / 2
             return 0 if is_reserved else min(math.ceil(ahead), _MOST_CLAIMED)
         self._low = ahead / 2
         idle = self._speed.in_flight - self._posting
@@ -150,6 +155,7 @@ class Drain:
         if self._posted > posted:
             latest = (self._posted - posted) / max(monotonic() - since, 0.001)
             self._rate += _SMOOTHING * (latest - self._rate)
+            self._rate = min(self._rate, self._speed.segments_per_s or math.inf)
         self._measured = (monotonic(), self._posted)
 
     async def _hold(self, claims: list[Claimed]) -> None:
@@ -175,10 +181,9 @@ class Drain:
     async def _post_all(self) -> None:
         while (item := self._claims.get_nowait() if self._claims.qsize() else await self._claims.get()) is not None:
             claim, due_at = item
-            if due_at is not None:
-                await self._wait_for_turn(claim, due_at)
+            is_its_turn = due_at is None or await self._wait_for_turn(claim, due_at)
             self._held -= 1
-            if _is_stale(claim):
+            if not is_its_turn or _is_older(claim, _STALE_S):
                 await self._in_thread(partial(self._ledger.release, [claim]))
                 self._stirred.set()
                 continue
@@ -189,15 +194,20 @@ class Drain:
             if self._is_dry or self._held <= self._low:
                 self._stirred.set()
 
-    async def _wait_for_turn(self, claim: Claimed, due_at: float) -> None:
+    async def _wait_for_turn(self, claim: Claimed, due_at: float) -> bool:
+        """Wait for the moment that was reserved; who misses it takes another, or is given back if that is far off."""
         if (wait := due_at - monotonic()) > 0:
             await asyncio.sleep(wait)
         # When all calls are busy the provider is slower than the pace, which is then in no danger.
         is_idle = self._posting < self._speed.in_flight - 1
-        if is_idle and monotonic() - due_at > _LATE_S:
-            with suppress(RedisError):
-                (wait,) = await self._pace.reserve(self._sender, [claim.segments])
-                await asyncio.sleep(wait)
+        if not is_idle or monotonic() - due_at <= self._late_s:
+            return True
+        with suppress(RedisError):
+            (wait,) = await self._pace.reserve(self._sender, [claim.segments])
+            if _is_older(claim, _MOST_HELD_S - wait):
+                return False
+            await asyncio.sleep(wait)
+        return True
 
     async def _post(self, claim: Claimed) -> None:
         outgoing = Outgoing(
@@ -254,8 +264,8 @@ class Drain:
                 await asyncio.sleep(_TRY_AGAIN_S)
 
 
-def _is_stale(claim: Claimed) -> bool:
-    return claim.claimed_at is not None and abs(utc_now() - claim.claimed_at) > _STALE
+def _is_older(claim: Claimed, seconds: float) -> bool:
+    return claim.claimed_at is not None and abs((utc_now() - claim.claimed_at).total_seconds()) > seconds
 
 
 def _validity_s(claim: Claimed, now: datetime) -> int | None:

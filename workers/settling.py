@@ -20,6 +20,7 @@ def settle() -> None:
     config = settings.current()
     with db.transaction() as session:
         taken = settling.take_due(session, now=utc_now())
+        others = settling.sids_of_others(session, taken)
     found = dict[int, Trace | None]()
     failing = set[Provider]()
     for outgoing, since in taken:
@@ -27,10 +28,13 @@ def settle() -> None:
         if provider in failing:
             continue
         try:
-            found[outgoing.delivery_id] = provider.lookup(config).find(outgoing, since=since)
+            trace = provider.lookup(config).find(outgoing, since=since, others=others)
         except channels.LOOKUP_ERRORS as error:
             failing.add(provider)
             log.warning("lookup.failed", error=type(error).__name__, left=len(taken) - len(found))
+            continue
+        found[outgoing.delivery_id] = trace
+        others |= {trace.sid} if trace else set()
     attempts = {outgoing.delivery_id: outgoing.attempt for outgoing, _ in taken}
     with db.transaction() as session:
         settling.settle(session, found, attempts=attempts, may_resend=config.resend_untraced, now=utc_now())

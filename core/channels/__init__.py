@@ -1,6 +1,6 @@
 """The doors through which messages leave: for each channel its providers, by the name that a sender begins with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -20,7 +20,7 @@ LOOKUP_ERRORS = (TwilioException, OSError)
 class Lookup(Protocol):
     """What a provider knows of our messages."""
 
-    def find(self, outgoing: Outgoing, *, since: datetime) -> Trace | None: ...
+    def find(self, outgoing: Outgoing, *, since: datetime, others: Container[str] = ()) -> Trace | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ request to the letter (a test compares them); look-ups and lists go through the 
 import json
 import re
 from base64 import b64encode
+from collections.abc import Container
 from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote_plus
@@ -25,7 +26,7 @@ _KEEP_ALIVE_S = 12.0
 # Behind a callback's address, unsigned: try again when we couldn't take it, five times within Twilio's 15 seconds.
 _INSIST = quote_plus("#rc=5&rp=all&rt=2500")
 # Our clock and Twilio's may differ by this much.
-_SKEW = timedelta(seconds=5)
+_SKEW = timedelta(minutes=30)
 _LATEST = 50
 
 
@@ -81,10 +82,10 @@ class Lookup:
     def __init__(self, settings: Settings) -> None:
         self._sdk = sdk(settings)
 
-    def find(self, outgoing: Outgoing, *, since: datetime) -> Trace | None:
-        """Look for a message that may have left: the same recipient, text and sender, made since the claim.
+    def find(self, outgoing: Outgoing, *, since: datetime, others: Container[str] = ()) -> Trace | None:
+        """Look for a message that may have left: the same recipient and text, made since the claim, none of `others`.
 
-        Twilio's filters know only days, so the rest is matched here.
+        Twilio's filters know only days, so the rest is matched here. Without a text to compare, any counts.
 
         Raises:
             TwilioException: Twilio doesn't answer, or refuses.
@@ -94,7 +95,8 @@ class Lookup:
         )
         for message in messages:
             is_new = message.date_created is not None and message.date_created >= since - _SKEW
-            if is_new and message.body == outgoing.body and message.direction != "inbound":
+            is_alike = message.body == outgoing.body or not outgoing.body
+            if is_new and is_alike and message.direction != "inbound" and message.sid not in others:
                 return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
         return None
 

@@ -6,6 +6,7 @@ Source: https://developer.vonage.com/en/api/messages
 import json
 import re
 from base64 import b64encode
+from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.error import HTTPError
@@ -23,7 +24,7 @@ _ANSWER_S = 35.0
 _KEEP_ALIVE_S = 12.0
 # Vonage takes no shorter validity.
 _SHORTEST_TTL_S = 20
-_SKEW = timedelta(seconds=5)
+_SKEW = timedelta(minutes=30)
 _code_in = re.compile(r"#(\d{3,5})$").search
 
 
@@ -76,8 +77,8 @@ class Lookup:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def find(self, outgoing: Outgoing, *, since: datetime) -> Trace | None:
-        """Look for a message that may have left, by the reference that we gave it.
+    def find(self, outgoing: Outgoing, *, since: datetime, others: Container[str] = ()) -> Trace | None:
+        """Look for a message that may have left, by the reference that we gave it; none of `others`.
 
         A record without any reference, of the same two numbers since the claim, counts: better one too few than twice.
 
@@ -86,7 +87,8 @@ class Lookup:
         """
         mine = vonage.reference(outgoing.delivery_id, outgoing.attempt)
         for record in self._records(outgoing.address, since=since - _SKEW):
-            if record.get("client_ref", mine) in (mine, None, "") and record.get("message_id"):
+            is_ours = record.get("client_ref", mine) in (mine, None, "") and record.get("message_id")
+            if is_ours and str(record["message_id"]) not in others:
                 status = vonage.STATUSES.get(str(record.get("status", "")).lower(), "accepted")
                 code = str(record.get("error_code") or "0")
                 return Trace(str(record["message_id"]), status, vonage.code(int(code) if code.isdecimal() else 0))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -13,9 +14,9 @@ from core.domain.channel import Outgoing, Trace
 from core.domain.events import ConversationChanged
 from core.domain.lifecycles import DeliveryStatus
 from core.domain.receipts import Incoming
-from core.models import Delivery, SkipReason
+from core.models import Contact, Delivery, SkipReason
 from core.usecases import receipts
-from core.usecases.merging import merged
+from core.usecases.merging import Text, merged
 
 _LOOK_AGAIN = timedelta(minutes=1)
 # Nobody waits for this look any more: it spares a person the decision.
@@ -37,7 +38,7 @@ def has_due(session: Session, *, now: datetime) -> bool:
 def take_due(session: Session, *, now: datetime) -> list[tuple[Outgoing, datetime]]:
     """Return the unknowns to look up, each with the instant of its claim; nobody else looks for them for a minute.
 
-    One whose text can't be made any more, since its contact changed, can't be found by it: a person decides.
+    One whose contact changed since has no text: it is no longer known what it said.
     """
     due = sa.select(col(Delivery.id)).where(*_is_due(now)).limit(_MOST).with_for_update(skip_locked=True).cte("due")
     taken = session.execute(
@@ -57,10 +58,19 @@ def take_due(session: Session, *, now: datetime) -> list[tuple[Outgoing, datetim
         .execution_options(synchronize_session=False)
     ).all()
     by_blast = groupby(sorted(taken, key=_blast_of), key=_blast_of)
-    pairs = [pair for _, rows in by_blast for pair in _outgoing(session, list(rows))]
-    found = {outgoing.delivery_id for outgoing, _ in pairs}
-    _hand_over(session, [row.id for row in taken if row.id not in found], now=now)
-    return pairs
+    return [pair for _, rows in by_blast for pair in _outgoing(session, list(rows))]
+
+
+def sids_of_others(session: Session, sought: Sequence[tuple[Outgoing, datetime]]) -> set[str]:
+    """Return the provider's ids of whatever else went to these addresses: none of them is what is sought."""
+    found = session.scalars(
+        sa.select(col(Delivery.provider_sid)).where(
+            col(Delivery.address).in_({outgoing.address for outgoing, _ in sought}),
+            col(Delivery.id).not_in([outgoing.delivery_id for outgoing, _ in sought]),
+            col(Delivery.provider_sid).is_not(None),
+        )
+    )
+    return {sid for sid in found if sid}
 
 
 def _blast_of(row: sa.Row[Any]) -> str:
@@ -69,11 +79,23 @@ def _blast_of(row: sa.Row[Any]) -> str:
 
 def _outgoing(session: Session, rows: Sequence[sa.Row[Any]]) -> list[tuple[Outgoing, datetime]]:
     texts = merged(session, rows[0].blast_id, rows)
+    changed_at = _changes_of(session, [row.contact_id for row in rows if row.contact_id])
     return [
-        (Outgoing(row.id, row.attempt, row.sender, row.address, text.body, text.segments), row.claimed_at)
+        (_sought(row, text, changed_at.get(row.contact_id)), row.claimed_at)
         for row, text in zip(rows, texts, strict=True)
-        if not isinstance(text, SkipReason)
     ]
+
+
+def _sought(row: sa.Row[Any], text: Text | SkipReason, changed_at: datetime | None) -> Outgoing:
+    is_told = row.body is not None
+    has_changed = not is_told and changed_at is not None and changed_at > row.claimed_at
+    body = "" if has_changed or isinstance(text, SkipReason) else text.body
+    return Outgoing(row.id, row.attempt, row.sender, row.address, body)
+
+
+def _changes_of(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    found = session.execute(sa.select(col(Contact.id), col(Contact.updated_at)).where(col(Contact.id).in_(contact_ids)))
+    return {row[0]: row[1] for row in found}
 
 
 def settle(

@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col
 
 from core.clock import utc_now
-from core.domain.lifecycles import BlastStatus
-from core.models import Audience, Blast, Contact
+from core.models import Approval, Audience, Blast, Contact, Role
 from tests import factories
 
 BODY = "The rent meeting is on Monday at 6 in the big hall, see you there."
@@ -58,7 +57,11 @@ def _copy(session: Session, name: str, which: sa.ColumnElement[bool], count: int
     session.execute(sa.insert(table).from_select(list(told), rows))
 
 
-def blast(session: Session, pool: Audience, *, body: str = BODY, status: BlastStatus = BlastStatus.APPROVED) -> UUID:
-    """Make a blast to all of an audience, approved and due."""
-    made: Blast = factories.blast(session, [pool], body=body, status=status, starts_at=utc_now() - timedelta(seconds=1))
+def blast(session: Session, pool: Audience) -> UUID:
+    """Make a blast to all of an audience, agreed to and due."""
+    now = utc_now()
+    made: Blast = factories.blast(session, [pool], body=BODY, starts_at=now - timedelta(seconds=1), created_at=now)
+    approver = factories.staff(session, "U0APPROVER", role=Role.APPROVER)
+    key: dict[str, Any] = {"blast_id": made.id, "staff_id": approver.id, "revision": made.revision}
+    session.add(Approval(content_hash=made.content_hash, at=now, **key))
     return made.id

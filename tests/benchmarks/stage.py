@@ -25,6 +25,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _FREE = {"QUIET_HOURS": "", "SENDER_RATE": "0", "UNDO_SECONDS": "0", "CANARY_SIZE": "0", "LOG_LEVEL": "WARNING"}
+_FREE |= {"SECOND_APPROVER_ABOVE": "10000000"}
 _UP_S = 20
 
 

@@ -10,16 +10,11 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from core import db
-from deploy.postgres import PostgresServer
 from tests.chaos import journey
 from tests.core.usecases import test_lifecycle_model as model
 
-_DATABASES = ("postgresql", "sqlite")
 _RATE = 200.0
 
 
@@ -29,9 +24,9 @@ def main(arguments: list[str]) -> int:
     # No setting of the developer's own: nothing here can reach a real account.
     os.environ["ENV_FILE"] = ""
     failed = 0
-    for kind in asked.database or _DATABASES:
+    for kind in asked.database or journey.DATABASES:
         if asked.lives:
-            with _database(kind) as (url, _):
+            with journey.database(kind) as (url, _):
                 model.live(url, lives=asked.lives)
             _tell(database=kind, lives=asked.lives, wrong={})
         for seed in range(asked.seed, asked.seed + asked.seeds):
@@ -46,47 +41,25 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--recipients", type=int, default=5_000, help="of each blast (5000)")
     parser.add_argument("--events", type=int, default=25, help="in each storm (25)")
     parser.add_argument("--lives", type=int, default=500, help="of the model, on each database (500)")
-    parser.add_argument("--database", action="append", choices=_DATABASES, help="only this one")
+    parser.add_argument("--database", action="append", choices=journey.DATABASES, help="only this one")
     return parser.parse_args(arguments)
 
 
 def _play(kind: str, seed: int, asked: argparse.Namespace) -> bool:
     began = time.monotonic()
-    with _database(kind) as (url, server), tempfile.TemporaryDirectory(prefix="blast-chaos-") as folder:
-        found, story = journey.play(
-            Path(folder),
-            url,
-            seed=seed,
-            recipients=asked.recipients,
-            events=asked.events,
-            rate=_RATE,
-            database=server,
-        )
+    with journey.database(kind) as (url, server), tempfile.TemporaryDirectory(prefix="blast-chaos-") as folder:
+        load = {"recipients": asked.recipients, "events": asked.events, "rate": _RATE}
+        try:
+            found, story = journey.play(Path(folder), url, seed=seed, database=server, **load)
+        except AssertionError as stuck:
+            _tell(database=kind, seed=seed, wrong={"stuck": [str(stuck), *stuck.__notes__]})
+            return False
     _tell(database=kind, seed=seed, seconds=round(time.monotonic() - began), wrong=found.wrong, story=story)
     return not found.wrong
 
 
 def _tell(**told: object) -> None:
     print(json.dumps(told), flush=True)
-
-
-@contextmanager
-def _database(kind: str) -> Iterator[tuple[str, PostgresServer | None]]:
-    """Yield the address of a fresh, migrated database, and its server if it has one."""
-    with tempfile.TemporaryDirectory(prefix="blast-chaos-") as folder:
-        if kind == "sqlite":
-            url = f"sqlite:///{folder}/blast.db"
-            db.migrate(url)
-            yield url, None
-            return
-        server = PostgresServer(Path(folder), durable=True)
-        try:
-            server.start()
-            url = server.url().replace("postgresql://", "postgresql+psycopg://", 1)
-            db.migrate(url)
-            yield url, server
-        finally:
-            server.close()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
 """One blast through one storm, from a seed."""
 
 import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from core import db
 from deploy.postgres import PostgresServer
 from tests.chaos import ending
 from tests.chaos import site as sites
@@ -10,6 +14,7 @@ from tests.chaos.ending import Findings
 from tests.chaos.site import phones
 from tests.chaos.storm import Storm, insist
 
+DATABASES = ("postgresql", "sqlite")
 _SETTINGS = {
     "CLAIM_LEASE_SECONDS": "40",
     "MAX_ATTEMPTS": "100",  # so that a provider that is busy for long loses nobody
@@ -33,8 +38,31 @@ def play(
         site.stand_ins.behave(callback_latency_ms=200)
         crowd = phones(recipients)
         storm = Storm(site, site.begin(crowd, body=f"Storm {seed}."), crowd, chance, database)
-        insist(lambda: bool(site.stand_ins.ledger()["accepted"]))
-        storm.rage(events=events)
-        storm.calm()
-        ending.await_end(storm)
+        try:
+            insist(lambda: bool(site.stand_ins.ledger()["accepted"]))
+            storm.rage(events=events)
+            storm.calm()
+            ending.await_end(storm)
+        except AssertionError as stuck:
+            stuck.add_note(f"Seed {seed}: {storm.story}\n{site.last_words()}")
+            raise
         return ending.compare(storm), storm.story
+
+
+@contextmanager
+def database(kind: str) -> Iterator[tuple[str, PostgresServer | None]]:
+    """Yield the address of a fresh, migrated database that survives kills, and its server if it has one."""
+    with tempfile.TemporaryDirectory(prefix="blast-chaos-") as folder:
+        if kind == "sqlite":
+            url = f"sqlite:///{folder}/blast.db"
+            db.migrate(url)
+            yield url, None
+            return
+        server = PostgresServer(Path(folder), durable=True)
+        try:
+            server.start()
+            url = server.url().replace("postgresql://", "postgresql+psycopg://", 1)
+            db.migrate(url)
+            yield url, server
+        finally:
+            server.close()

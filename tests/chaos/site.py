@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import OVER, BlastStatus, DeliveryStatus
-from core.models import Approval, Blast, Contact, Delivery, Membership, Role
+from core.models import Blast, Contact, Delivery, Membership
 from core.usecases import approval, reports
 from tests import factories
 from tests.journeys.house import House
@@ -24,17 +24,27 @@ _PER_AREA = 88
 
 
 class Site(House):
-    """A house without the bot, since nobody presses buttons here, and with several workers and clocks."""
+    """A house without the bot, since nobody presses buttons here, and with several workers and clocks.
+
+    `niceness`: below 0 they go before whatever else this machine does, if we may ask for that.
+    """
 
     def __init__(
-        self, folder: Path, database_url: str, *, workers: int = 2, clocks: int = 1, settings: Mapping[str, str]
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        workers: int = 2,
+        clocks: int = 1,
+        niceness: int = 0,
+        settings: Mapping[str, str],
     ) -> None:
         super().__init__(folder, database_url, **{"QUIET_HOURS": "", "LOG_LEVEL": "WARNING", **settings})
         self.workers = [f"worker-{number + 1}" for number in range(workers)]
         self.clocks = [f"clock-{number + 1}" for number in range(clocks)]
         once = {name: self._commands[name] for name in ("sandbox", "webhooks")}
         several = {name: self._commands[name.partition("-")[0]] for name in (*self.workers, *self.clocks)}
-        self._commands = once | several
+        self._commands = {name: ["nice", "-n", str(niceness), *command] for name, command in (once | several).items()}
         self.engine = db.connect(database_url)
 
     def open(self) -> None:
@@ -48,9 +58,15 @@ class Site(House):
         self.stand_ins.behave(opt_out_list=False)
 
     def close(self) -> None:
-        """Stop everything."""
+        """End everything, without asking: whatever comes of it is no longer looked at."""
+        for name in list(self._running):
+            self.kill(name)
         super().close()
         self.engine.dispose()
+
+    def last_words(self) -> str:
+        """Return the end of what each process has said."""
+        return "\n".join(f"--- {name}\n{self.log(name)[-1500:]}" for name in self._commands)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -70,16 +86,7 @@ class Site(House):
             pool = factories.audience(session, name=uuid4().hex)
             session.add_all(Membership(audience_id=pool.id, contact_id=each.id, created_at=now) for each in people)
             made = factories.blast(session, [pool], body=body, starts_at=now - timedelta(seconds=1), created_at=now)
-            approver = factories.staff(session, "U0APPROVER", role=Role.APPROVER)
-            session.add(
-                Approval(
-                    blast_id=made.id,
-                    staff_id=approver.id,
-                    content_hash=made.content_hash,
-                    revision=made.revision,
-                    at=now,
-                )
-            )
+            factories.approval(session, made)
             return made.id
 
     def pause(self, blast_id: UUID) -> None:
@@ -123,10 +130,16 @@ def phones(count: int, *, first: int = 0) -> list[str]:
 
 @contextmanager
 def opened(
-    folder: Path, database_url: str, *, workers: int = 2, clocks: int = 1, settings: Mapping[str, str]
+    folder: Path,
+    database_url: str,
+    *,
+    workers: int = 2,
+    clocks: int = 1,
+    niceness: int = 0,
+    settings: Mapping[str, str],
 ) -> Iterator[Site]:
     """Yield a site that is up; whatever is left of it is stopped."""
-    site = Site(folder, database_url, workers=workers, clocks=clocks, settings=settings)
+    site = Site(folder, database_url, workers=workers, clocks=clocks, niceness=niceness, settings=settings)
     try:
         site.open()
         yield site

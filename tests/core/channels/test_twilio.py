@@ -142,4 +142,4 @@ def test_a_text_whose_answer_was_lost_is_found_again(servers: Servers) -> None:
 
 def test_an_older_text_with_the_same_words_is_not_mistaken_for_it(servers: Servers) -> None:
     sent(of(servers), text())
-    assert Lookup(of(servers)).find(text(), since=utc_now() + timedelta(minutes=1)) is None
+    assert Lookup(of(servers)).find(text(), since=utc_now() + timedelta(hours=1)) is None

@@ -58,7 +58,7 @@ def test_what_was_lifted_counts_no_more() -> None:
 
 
 LOG = """From,To,Body,Status,SentDate,ApiVersion,NumSegments,ErrorCode,AccountSid,Sid,Direction,Price,PriceUnit
-+12125550100,+12125550101,"Hello, you",undelivered,2026-05-01T16:00:00Z,2010-04-01,1,30006,AC1,SM1,outbound-api,-0.01,USD
++12125550100,+12125550101,"Hello, you",undelivered,2026-05-01T16:00:00Z,2010-04-01,1,30006,AC1,SM1,outbound-api,-1,USD
 +12125550100,+12125550102,Hello,delivered,2026-05-01T16:00:01Z,2010-04-01,1,,AC1,SM2,outbound-api,-0.0083,USD
 +12125550103,+12125550100,STOP,received,"Fri, 01 May 2026 16:01:00 +0000",2010-04-01,1,,AC1,SM3,inbound,-0.0083,USD
 +12125550100,+12125550104,Hello,queued,2026-05-01T16:00:01Z,2010-04-01,1,,AC1,SM4,outbound-api,,USD

@@ -7,21 +7,18 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain.lifecycles import BlastStatus
-from core.models import Approval, Audience, Blast, Contact, Membership, Role, Staff
+from core.models import Audience, Blast, Contact, Membership, Role, Staff
 from core.usecases import rechecking
 from tests import factories
 from tests.factories import NOON
 
 BEFORE = NOON - timedelta(hours=1)
-HASH = "0" * 64
 
 
 def approved(session: Session, count: int = 2, **values: Any) -> Blast:
     contacts = [factories.contact(session, number, created_at=BEFORE, updated_at=BEFORE) for number in range(count)]
     blast = factories.blast(session, [factories.audience(session, contacts=contacts)], approved_at=BEFORE, **values)
-    approver = factories.staff(session, "U0APPROVER", role=Role.APPROVER)
-    session.add(Approval(blast_id=blast.id, staff_id=approver.id, content_hash=HASH, revision=1, at=BEFORE))
-    session.flush()
+    factories.approval(session, blast)
     return blast
 
 

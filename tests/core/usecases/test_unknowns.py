@@ -81,15 +81,15 @@ def test_one_that_may_not_be_sent_by_itself_waits_at_once(session: Session) -> N
     assert undecided(session, blast.id) == 1
 
 
-def test_one_whose_text_cannot_be_made_any_more_waits_for_a_person(session: Session) -> None:
+def test_one_whose_text_cannot_be_made_any_more_is_looked_for_without_it(session: Session) -> None:
     contact = factories.contact(session, first_name="Ann")
     blast = factories.blast(session, status=BlastStatus.SENDING, body="Hi {first_name}")
     factories.delivery(session, blast_id=blast.id, contact_id=contact.id)
     lose(session, blast.id, after=timedelta())
     contact.first_name = ""
     session.flush()
-    look_up(session, after=HOUR)
-    assert undecided(session, blast.id) == 1
+    ((outgoing, _),) = settling.take_due(session, now=NOON + HOUR)
+    assert (outgoing.address, outgoing.body) == (factories.phone(0), "")
 
 
 def test_sent_again_it_is_claimed_anew(session: Session, blast_id: UUID, approver: Staff) -> None:
