@@ -40,6 +40,7 @@ _GIVE_WAY_AT_MOST_S = 0.5
 # A claim is posted and recorded within a moment; Twilio waits for an answer for up to fifteen seconds.
 _LEAVES_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.05
+_CLAIMED_WITHIN_S = 0.1
 _COLLISIONS = frozenset({"40P01", "40001"})  # PostgreSQL: deadlock detected, serialization failure
 
 
@@ -118,12 +119,17 @@ class Doors:
         return Response()
 
     async def _let_leave(self, address: str) -> None:
-        """Wait for what had been claimed when the STOP came: once we have answered it, nothing more reaches them."""
+        """Wait for what had been claimed when the STOP came: once we have answered it, nothing more reaches them.
+
+        Looks once more after a while, since a claim that began before the STOP may not have come to their text.
+        """
         deadline = monotonic() + _LEAVES_WITHIN_S
         since = utc_now() - timedelta(seconds=_LEAVES_WITHIN_S)
-        # No event tells of it: who records that it has left is another process.
-        while monotonic() < deadline and await asyncio.to_thread(self._is_leaving, address, since):  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_AGAIN_S)
+        for pause_s in (0.0, _CLAIMED_WITHIN_S):
+            await asyncio.sleep(pause_s)
+            # No event tells of it: who records that it has left is another process.
+            while monotonic() < deadline and await asyncio.to_thread(self._is_leaving, address, since):  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_AGAIN_S)
 
     def _is_leaving(self, address: str, since: datetime) -> bool:
         try:

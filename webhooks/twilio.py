@@ -12,7 +12,7 @@ from core.domain.receipts import Incoming
 from core.settings import Settings
 from core.usecases.inbound import Text
 from webhooks import signature
-from webhooks.bodies import read_body
+from webhooks.bodies import header, read_body
 
 _MOST_FIELDS = 500
 _MOST_MEDIA = 10
@@ -53,6 +53,9 @@ class Form:
         return value
 
 
+_SIGNATURE, _ALGORITHM = signature.HEADER.encode(), signature.SETTINGS_HEADER.encode()
+
+
 class Gate:
     """Lets in what Twilio signed for this account, of bearable size; nothing else is looked at."""
 
@@ -67,17 +70,17 @@ class Gate:
         Raises:
             HTTPException: 413 too large, 403 not signed by Twilio or of another account, 400 not a form.
         """
-        signed = request.headers.get(signature.HEADER, "")
+        signed = header(request, _SIGNATURE)
         if not signed or not signed.isascii():
             raise HTTPException(403, "The request carries no signature of Twilio's.")
         pairs = _read_form(await read_body(request))
-        algorithm = request.headers.get(signature.SETTINGS_HEADER, "")
+        algorithm = header(request, _ALGORITHM)
         if not signature.is_genuine(
             self._url(request), pairs, signature=signed, tokens=self._tokens, settings=algorithm
         ):
             raise HTTPException(403, "The signature is not Twilio's.")
         # PostgreSQL takes no NUL in texts, and nobody means one.
-        form = Form({name: value.replace("\0", "") for name, value in pairs}, dict(request.query_params))
+        form = Form({name: value.replace("\0", "") for name, value in pairs}, _read_query(request))
         if form.fields.get("AccountSid") != self._account:
             raise HTTPException(403, "The request is of another account.")
         return form
@@ -122,6 +125,10 @@ def _read_form(body: bytes) -> Sequence[tuple[str, str]]:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise HTTPException(400, "The body is not a form in UTF-8.") from None
+
+
+def _read_query(request: Request) -> dict[str, str]:
+    return dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
 
 def _number(text: str, *, below: int) -> int | None:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from uuid import UUID
 
 import dramatiq
 import structlog
+from dramatiq.asyncio import get_event_loop_thread
 from redis.asyncio import Redis
 from sqlmodel import Session
 
@@ -164,9 +166,27 @@ senders = Senders()
 @dramatiq.actor(queue_name=SENDING, broker=broker)
 async def drain(sender: str) -> None:
     """Send what is due from `sender` until nothing is."""
+    await _empty(sender)
+
+
+async def _empty(sender: str) -> None:
     sent = await senders.drain(sender)
     if sent:
         log.info("sender.drained", sent=sent)
+
+
+def begin(sender: str) -> None:
+    """Empty a sender's queue here and now: a nudge would lie in the queue for a while. The clock nudges the others."""
+    thread = get_event_loop_thread()
+    if thread is None:
+        drain.send(sender)
+    else:
+        asyncio.run_coroutine_threadsafe(_empty(sender), thread.loop).add_done_callback(_tell_failure)
+
+
+def _tell_failure(ended: Future[None]) -> None:
+    if not ended.cancelled() and (error := ended.exception()) is not None:
+        log.error("sender.failed", error=type(error).__name__)
 
 
 @dramatiq.actor(queue_name=SENDING, broker=broker)
@@ -191,4 +211,4 @@ def start(blast_id: str) -> None:
     if status is not None:
         log.info("blast.started", blast_id=blast_id, status=status.value)
         for sender in config.senders:
-            drain.send(sender.address)
+            begin(sender.address)

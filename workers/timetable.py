@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from core import db, settings
 from core.domain.lifecycles import BlastStatus
@@ -46,12 +46,26 @@ class Entry:
     step: Callable[[datetime], None]
 
 
+# Made once, and one question for both, since it is asked twenty times a second: idle, a clock does little else.
+_NOW = sa.bindparam("now", type_=UtcDateTime())
+_DUE = sa.select(
+    sa.exists().where(col(OutboxEvent.done_at).is_(None), col(OutboxEvent.due_at) <= _NOW).label("has_event"),
+    sa.exists().where(col(Blast.status) == BlastStatus.APPROVED, col(Blast.starts_at) <= _NOW).label("has_blast"),
+)
+
+
+def tell_and_start(now: datetime) -> None:
+    """Nudge the workers to tell what has happened, and to start approved blasts whose time has come."""
+    with db.reading() as session:
+        has_event, has_blast = session.execute(_DUE, {"now": now}).one()
+    if has_blast:
+        start_blasts(now)
+    if has_event:
+        tell_events(now)
+
+
 def tell_events(now: datetime) -> None:
     """Nudge the workers to tell what has happened."""
-    with db.reading() as session:
-        is_due = _has_due_event(session, now)
-    if not is_due:
-        return
     with db.transaction() as session:
         taken = relay.take_due(session, now=now)
     try:
@@ -61,18 +75,6 @@ def tell_events(now: datetime) -> None:
         with db.transaction() as session:
             relay.give_back(session, [outbox_id for outbox_id, _ in taken], now=now)
         raise
-
-
-# Made once, since it is asked twenty times a second.
-_DUE_EVENT = (
-    sa.select(sa.literal(1))
-    .where(col(OutboxEvent.done_at).is_(None), col(OutboxEvent.due_at) <= sa.bindparam("now", type_=UtcDateTime()))
-    .limit(1)
-)
-
-
-def _has_due_event(session: Session, now: datetime) -> bool:
-    return session.execute(_DUE_EVENT, {"now": now}).first() is not None
 
 
 def start_blasts(now: datetime) -> None:
@@ -216,8 +218,7 @@ def prune(now: datetime) -> None:
 
 
 ENTRIES = (
-    Entry("tell_events", timedelta(milliseconds=50), tell_events),
-    Entry("start_blasts", timedelta(milliseconds=50), start_blasts),
+    Entry("tell_and_start", timedelta(milliseconds=50), tell_and_start),
     Entry("drain_senders", timedelta(milliseconds=500), drain_senders),
     Entry("finish_blasts", timedelta(seconds=1), finish_blasts),
     Entry("refresh_cards", timedelta(seconds=3), refresh_cards),

@@ -49,8 +49,6 @@ class Delivery(SQLModel, table=True):
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        # The address leads, so that a claim finds no other index of a blast's rows than that of what is due, and keeps
-        # to it however wrong the statistics are: the minute after a blast was planned, they know nothing of it.
         sa.UniqueConstraint("address", "blast_id"),
         sa.CheckConstraint("(status = 'skipped') = (skip_reason IS NOT NULL)", name="skipped_for_a_reason"),
         sa.CheckConstraint("(kind = 'blast') = (blast_id IS NOT NULL)", name="copies_have_a_blast"),
@@ -63,14 +61,7 @@ class Delivery(SQLModel, table=True):
             postgresql_where=sa.text("provider_sid IS NOT NULL"),
             sqlite_where=sa.text("provider_sid IS NOT NULL"),
         ),
-        sa.Index(
-            "ix_deliveries_blast_id_status",
-            "blast_id",
-            "status",
-            "skip_reason",
-            postgresql_where=sa.text("status <> 'pending'"),
-            sqlite_where=sa.text("status <> 'pending'"),
-        ),
+        sa.Index("ix_deliveries_blast_id_status", "blast_id", "status", "skip_reason"),
         sa.Index(
             "ix_deliveries_due",
             "blast_id",

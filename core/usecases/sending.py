@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel, col
 from core.domain.lifecycles import IN_FLIGHT, BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus, ChannelName, Delivery, DeliveryKind, SkipReason, Suppression
 from core.models.columns import UtcDateTime
-from core.models.dialect import recordset
+from core.models.dialect import read_in_order, recordset
 from core.usecases import reach
 from core.usecases.merging import merged
 from core.usecases.planning import BLAST_PRIORITY
@@ -141,6 +141,7 @@ def claim(
     bound |= {} if lane is None else {"lane": lane}
     is_capped = heard_since is not None and lane is not None
     bound |= {"heard_since": heard_since} if is_capped else {}
+    read_in_order(session)
     rows = session.execute(_claiming(is_urgent=lane is None, is_capped=is_capped), bound).all()
     claimed = [row for row in rows if row.status == DeliveryStatus.CLAIMED.value]
     return _with_bodies(session, lane, claimed, now=now)
@@ -280,10 +281,17 @@ def release(session: Session, claims: Sequence[Claimed]) -> None:
 
 
 def is_leaving(session: Session, address: str, *, since: datetime) -> bool:
-    """Tell whether a message to `address` was claimed after `since` and may be on its way at this moment."""
-    is_claimed = (col(Delivery.status) == DeliveryStatus.CLAIMED, col(Delivery.claimed_at) > since)
-    found = sa.select(sa.literal(1)).where(col(Delivery.address) == address, *is_claimed).limit(1)
-    return session.scalar(found) is not None
+    """Tell whether a message to `address` was claimed after `since` and may be on its way at this moment.
+
+    Waits for a claim that is under way. Our answer to a keyword may always leave.
+    """
+    may_leave = col(Delivery.status).in_((DeliveryStatus.PENDING, DeliveryStatus.CLAIMED))
+    rows = session.execute(
+        sa.select(col(Delivery.status), col(Delivery.claimed_at))
+        .where(col(Delivery.address) == address, may_leave, col(Delivery.kind) != DeliveryKind.ANSWER)
+        .with_for_update(read=True)
+    )
+    return any(status is DeliveryStatus.CLAIMED and claimed_at > since for status, claimed_at in rows)
 
 
 def has_stale_claims(session: Session, *, lease: timedelta, now: datetime) -> bool:

@@ -35,13 +35,13 @@ BENCHMARKS = {
     ),
     "latency_100": Benchmark(
         pipeline.compare,
-        {"count": 10_000, "in_flight": 100, "latency_ms": 100},
+        {"count": 5_000, "in_flight": 100, "latency_ms": 100},
         _TINY_SEND | {"latency_ms": 20},
         {"ratio": (_AT_LEAST, 0.95)},
     ),
     "latency_400": Benchmark(
         pipeline.compare,
-        {"count": 20_000, "in_flight": 400, "latency_ms": 100},
+        {"count": 12_000, "in_flight": 400, "latency_ms": 100},
         _TINY_SEND | {"latency_ms": 20},
         {"ratio": (_AT_LEAST, 0.9)},
     ),
@@ -101,7 +101,7 @@ BENCHMARKS = {
         is_large=True,
     ),
     "two_workers": Benchmark(
-        pipeline.two_workers, {"count": 10_000}, {"count": 60, "rounds": 1}, {"ratio": (_AT_LEAST, 1.6)}
+        pipeline.two_workers, {"count": 5_000}, {"count": 60, "rounds": 1}, {"ratio": (_AT_LEAST, 1.6)}
     ),
     "for_scale": Benchmark(pipeline.for_scale, {"count": 1_000}, {"count": 20}, {}),
 }

@@ -5,13 +5,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, run
 from typing import Any
 
+import psycopg
 import redis
 import sqlalchemy as sa
 
@@ -95,13 +96,8 @@ class Stage:
 
     def settle(self) -> None:
         """Write what the database still owes the disk, so that no run pays for the one before."""
-        with sa.create_engine(self.postgres_url, isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.execute(sa.text("CHECKPOINT"))
-
-    @property
-    def postgres_url(self) -> str:
-        """Where SQLAlchemy finds the server."""
-        return self.postgres.url().replace("postgresql://", "postgresql+psycopg://", 1)
+        with closing(psycopg.connect(self.postgres.url(), autocommit=True)) as connection:
+            connection.execute("CHECKPOINT")
 
     def servers_cpu_s(self) -> float:
         """Return what PostgreSQL, with all its children, and Redis have cost so far."""

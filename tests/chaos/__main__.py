@@ -15,8 +15,6 @@ from pathlib import Path
 from tests.chaos import journey
 from tests.core.usecases import test_lifecycle_model as model
 
-_RATE = 200.0
-
 
 def main(arguments: list[str]) -> int:
     """Play the storms; return the exit code."""
@@ -48,7 +46,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def _play(kind: str, seed: int, asked: argparse.Namespace) -> bool:
     began = time.monotonic()
     with journey.database(kind) as (url, server), tempfile.TemporaryDirectory(prefix="blast-chaos-") as folder:
-        load = {"recipients": asked.recipients, "events": asked.events, "rate": _RATE}
+        load = {"recipients": asked.recipients, "events": asked.events}
         try:
             found, story = journey.play(Path(folder), url, seed=seed, database=server, **load)
         except AssertionError as stuck:

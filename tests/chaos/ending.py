@@ -32,6 +32,7 @@ class Findings:
     unaccounted: int
     unsettled: int
     unfinished: int
+    died: int
 
     @property
     def wrong(self) -> dict[str, int]:
@@ -83,6 +84,7 @@ def compare(storm: Storm) -> Findings:
             sa.select(col(Delivery.address), col(Delivery.status)).where(col(Delivery.blast_id) == storm.blast_id)
         ).all()
         receipts = session.scalar(sa.select(sa.func.count()).select_from(Receipt))
+    storm.story += [f"{name} died" for name in storm.site.dead()]
     storm.story.append(f"{len(taken)} texts, {dict(Counter(str(row.status) for row in rows))}, {receipts} receipts")
     left = {row.address for row in rows if row.status in ENDS | IN_FLIGHT}
     skipped = {row.address for row in rows if row.status is DeliveryStatus.SKIPPED}
@@ -93,4 +95,5 @@ def compare(storm: Storm) -> Findings:
         unaccounted=len(taken.keys() - left) + len(skipped - storm.stopped) + abs(len(rows) - len(crowd)),
         unsettled=sum(row.status in WAITING for row in rows),
         unfinished=int(not storm.site.is_over(storm.blast_id)),
+        died=len(storm.site.dead()),
     )

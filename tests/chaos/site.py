@@ -64,6 +64,10 @@ class Site(House):
         super().close()
         self.engine.dispose()
 
+    def dead(self) -> list[str]:
+        """Return the processes that have ended by themselves."""
+        return [name for name, process in self._running.items() if process.poll() is not None]
+
     def last_words(self) -> str:
         """Return the end of what each process has said."""
         return "\n".join(f"--- {name}\n{self.log(name)[-1500:]}" for name in self._commands)

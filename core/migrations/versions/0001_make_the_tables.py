@@ -394,13 +394,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_deliveries_address_claimed_at", ["address", "claimed_at"], unique=False)
-        batch_op.create_index(
-            "ix_deliveries_blast_id_status",
-            ["blast_id", "status", "skip_reason"],
-            unique=False,
-            postgresql_where=sa.text("status <> 'pending'"),
-            sqlite_where=sa.text("status <> 'pending'"),
-        )
+        batch_op.create_index("ix_deliveries_blast_id_status", ["blast_id", "status", "skip_reason"], unique=False)
         batch_op.create_index(
             "ix_deliveries_due",
             ["blast_id", "sender", "priority", "not_before", "id"],
@@ -677,11 +671,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("status = 'pending'"),
             sqlite_where=sa.text("status = 'pending'"),
         )
-        batch_op.drop_index(
-            "ix_deliveries_blast_id_status",
-            postgresql_where=sa.text("status <> 'pending'"),
-            sqlite_where=sa.text("status <> 'pending'"),
-        )
+        batch_op.drop_index("ix_deliveries_blast_id_status")
         batch_op.drop_index("ix_deliveries_address_claimed_at")
 
     op.drop_table("deliveries")
