@@ -80,6 +80,8 @@ def _whisper(sentence: str, body: Mapping[str, Any], gateway: Gateway) -> None:
             gateway.ephemeral(
                 container["channel_id"], user, blocks.escape(sentence), thread_ts=container.get("thread_ts")
             )
+        elif "trigger_id" not in body:
+            log.warning("refusal.untold", code="no_trigger")
         elif container.get("type") == "view" and (body.get("view") or {}).get("type") == "modal":
             gateway.push_view(body["trigger_id"], notice(sentence))
         else:

@@ -151,7 +151,6 @@ class PostgresServer:
             "unix_socket_directories": "",
             "max_connections": 200,
             "shared_buffers": "128MB",
-            "jit": "off",
             "dynamic_shared_memory_type": "mmap",  # in its folder: nothing is left in memory after a kill
             "timezone": "UTC",
             **({} if self._durable else _FAST),

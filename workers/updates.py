@@ -86,7 +86,10 @@ def _submitted(gateway: Gateway, payload: Mapping[str, Any]) -> None:
     facts, drawn = _drawn(blast_id)
     if facts.blast.card_ts:
         _show(gateway, blast_id, is_forced=True)
-        text = f"{blocks.person(facts.author)} has sent a changed version to review (revision {facts.blast.revision})."
+        with db.reading() as session:
+            by = session.get(Staff, UUID(payload["by"])) if payload.get("by") else None
+        who = blocks.person(by.slack_user_id if by else facts.author)
+        text = f"{who} has sent it to review again (revision {facts.blast.revision})."
         gateway.post(facts.blast.card_channel, text, thread_ts=facts.blast.card_ts, reply_broadcast=True)
         return
     _post(gateway, blast_id, drawn)

@@ -1,4 +1,4 @@
-"""Texts through Twilio: one pooled connection a process, posts without retries, and what each answer means.
+"""Texts through Twilio: connections kept by the process, posts without retries, and what each answer means.
 
 The resource layer of Twilio's SDK costs more than the rest of a send, so the hot path posts by itself, with the same
 request to the letter (a test compares them); look-ups and lists go through the SDK.
@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote_plus
 
-import aiohttp
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # ships no types
 from twilio.rest import Client  # type: ignore[import-untyped]  # ships no types
 
+from core.channels.posting import AnswerLost, NoConnection, Poster
 from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unknown
 from core.settings import Settings
 
@@ -37,29 +37,23 @@ class Twilio:
         user, secret = _credentials(settings)
         account = f"{settings.twilio_api_url.rstrip('/')}/2010-04-01/Accounts/{settings.twilio_account_sid}"
         self._callback = quote_plus(f"{settings.public_url.rstrip('/')}/twilio/status")
-        self._url = f"{account}/Messages.json"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=ANSWER_S),
-            headers={
-                "Authorization": "Basic " + b64encode(f"{user}:{secret}".encode()).decode(),
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Accept": "application/json",
-            },
-            skip_auto_headers=("User-Agent",),
-            cookie_jar=aiohttp.DummyCookieJar(),
+        headers = {
+            "Authorization": "Basic " + b64encode(f"{user}:{secret}".encode()).decode(),
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+        self._poster = Poster(
+            f"{account}/Messages.json", headers, connect_s=_CONNECT_S, answer_s=ANSWER_S, keep_alive_s=_KEEP_ALIVE_S
         )
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Post one message, once; whatever the network does is told as an outcome."""
         try:
-            # A redirect would post a second time.
-            async with self._session.post(self._url, data=self.form(outgoing), allow_redirects=False) as response:
-                return _outcome(response.status, await response.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Refused(0, f"No connection to Twilio: {type(error).__name__}")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return Unknown(f"Twilio's answer was lost: {type(error).__name__}")
+            return _outcome(*await self._poster.post(self.form(outgoing)))
+        except NoConnection as why:
+            return Refused(0, f"No connection to Twilio: {why}")
+        except AnswerLost as why:
+            return Unknown(f"Twilio's answer was lost: {why}")
 
     def form(self, outgoing: Outgoing) -> bytes:
         """Return the form to post; the callback's address carries our id, so that a receipt finds its delivery."""
@@ -73,7 +67,7 @@ class Twilio:
 
     async def close(self) -> None:
         """Close the pooled connections."""
-        await self._session.close()
+        await self._poster.close()
 
 
 class Lookup:

@@ -17,7 +17,12 @@ def is_postgresql(session: Session) -> bool:
 
 def insert(session: Session, table: Any) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT that knows ON CONFLICT; both dialects spell it alike."""
-    return postgresql.insert(table) if is_postgresql(session) else sqlite.insert(table)
+    return insert_into(table, on_postgresql=is_postgresql(session))
+
+
+def insert_into(table: Any, *, on_postgresql: bool) -> postgresql.Insert | sqlite.Insert:
+    """Return the same for a statement that is made once."""
+    return postgresql.insert(table) if on_postgresql else sqlite.insert(table)
 
 
 def keep_others_from_writing(session: Session, table: Any) -> None:
@@ -32,13 +37,14 @@ def keep_others_from_writing(session: Session, table: Any) -> None:
 def read_in_order(session: Session) -> None:
     """Have PostgreSQL read by the index that holds the order asked for, until the end of the transaction.
 
-    In the minute after much was written its statistics know nothing of it, and it would rather sort all there is.
+    In the minute after much was written its statistics know nothing of it, and it would rather sort all there is. A
+    plan that must sort all the same then looks so dear that it would be compiled each time, for a second or so.
     """
     if is_postgresql(session):
-        session.execute(_NEVER_SORT)
+        session.execute(_IN_ORDER)
 
 
-_NEVER_SORT = sa.text("SET LOCAL enable_sort = off")
+_IN_ORDER = sa.text("SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)")
 
 
 def _stored_as(session: Session) -> Callable[[datetime], str]:
@@ -59,13 +65,31 @@ def recordset(
     Values must be numbers, text, aware datetimes or None; for a JSON column, whatever JSON is made of. `columns` names
     their SQL types.
     """
-    document = json.dumps(rows, separators=(",", ":"), default=_stored_as(session))
-    if is_postgresql(session):
+    on_postgresql = is_postgresql(session)
+    return _recordset(
+        name, columns, sa.bindparam(None, document(session, rows), type_=sa.Text()), on_postgresql=on_postgresql
+    )
+
+
+def recordset_of(name: str, columns: Mapping[str, sa.types.TypeEngine[Any]], *, on_postgresql: bool) -> sa.FromClause:
+    """Return the same for a statement that is made once: its rows are bound as `name`, written by `document`."""
+    return _recordset(name, columns, sa.bindparam(name, type_=sa.Text()), on_postgresql=on_postgresql)
+
+
+def document(session: Session, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write rows as a `recordset_of` reads them."""
+    return json.dumps(rows, separators=(",", ":"), default=_stored_as(session))
+
+
+def _recordset(
+    name: str, columns: Mapping[str, sa.types.TypeEngine[Any]], rows: sa.BindParameter[Any], *, on_postgresql: bool
+) -> sa.FromClause:
+    if on_postgresql:
         typed = [sa.column(key, kind) for key, kind in columns.items()]
         # Cast, since a bare parameter's type is unknown to the server.
-        source = sa.cast(sa.bindparam(None, document, type_=sa.Text()), postgresql.JSON)
+        source = sa.cast(rows, postgresql.JSON)
         return sa.func.json_to_recordset(source).table_valued(*typed, name=name).render_derived(with_types=True)
-    each = sa.func.json_each(sa.bindparam(None, document, type_=sa.Text())).table_valued("value", name=f"{name}_each")
+    each = sa.func.json_each(rows).table_valued("value", name=f"{name}_each")
     picked = [
         sa.type_coerce(sa.func.json_extract(each.c.value, f"$.{key}"), kind).label(key) for key, kind in columns.items()
     ]

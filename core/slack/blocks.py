@@ -63,10 +63,11 @@ def fields(pairs: Iterable[tuple[str, str]]) -> Block:
     return {"type": "section", "fields": found}
 
 
-def quote(text: str) -> list[Block]:
-    """Return people's words, escaped and quoted, whole: over as many paragraphs as it takes."""
-    lines = [f">{line}" for line in escape(text).split("\n")]
-    return [{"type": "section", "text": mrkdwn(part)} for part in _pages(lines, SECTION)]
+def quote(text: str) -> Block:
+    """Quote people's words as they are, whole: in rich text nothing is read as markup, a mention or a link."""
+    parts = [text[start : start + SECTION] for start in range(0, len(text), SECTION)] or [" "]
+    inner = [{"type": "text", "text": part} for part in parts]
+    return {"type": "rich_text", "elements": [{"type": "rich_text_quote", "elements": inner}]}
 
 
 def paragraphs(lines: Iterable[str]) -> list[Block]:
@@ -194,7 +195,7 @@ def _named(block: Block, block_id: str | None, *, accessory: Element | None = No
 
 
 def _pages(lines: Iterable[str], most: int) -> list[str]:
-    """Join lines to pages of at most `most` characters; a longer line goes on, quoted if it was, on the next page."""
+    """Join lines to pages of at most `most` characters; a longer line goes on on the next page."""
     pages = [""]
     for line in lines:
         for piece in _pieces(line, most):
@@ -211,5 +212,5 @@ def _pieces(line: str, most: int) -> Iterable[str]:
         # Not within an entity such as &amp;: it would show as its letters.
         end = most if "&" not in line[most - 5 : most] else line.rindex("&", 0, most)
         yield line[:end]
-        line = line[end:] if line[0] != ">" else f">{line[end:]}"
+        line = line[end:]
     yield line

@@ -135,7 +135,8 @@ def _do(
 
 def _stop(session: Session, inbound: Inbound, *, now: datetime) -> answers.Answer | None:
     is_new = suppression.opt_out(session, inbound.address, source="inbound", inbound_id=inbound.id, now=now)
-    conversations.tell(session, inbound, "They asked for no more texts, and are opted out.", now=now)
+    # With their words: whoever is misread needs a person who sees it.
+    conversations.tell(session, inbound, f"They asked for no more texts, and are opted out.\n{inbound.body}", now=now)
     return answers.STOPPED if is_new else None
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, SQLModel, col
 
 from core import outbox, settings
 from core.domain import failures
@@ -16,14 +17,15 @@ from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import ENDS, FAILURES, Incoming, Standing, settle
 from core.models import Blast, Delivery, DeliveryKind, Receipt, SuppressionCause
 from core.models.columns import JSON, UtcDateTime
-from core.models.dialect import insert, recordset
+from core.models.dialect import document, insert_into, is_postgresql, recordset_of
 from core.usecases import caps, consequences, suppression
 from core.usecases.consequences import Refusal
 
 # A report of a message that we never get to know (sent by hand at the provider, say) isn't looked at for ever.
 _LATE_AT_MOST = timedelta(days=1)
 _MOST_LATE = 500
-# Each statement is the same however many reports there are, so that the database plans it once.
+# Each statement is made once and the same however many reports there are: making one costs as much as running it.
+_TABLE = SQLModel.metadata.tables[Delivery.__tablename__]
 _KEYS: dict[str, sa.types.TypeEngine[Any]] = {"id": sa.BigInteger(), "sid": sa.Text()}
 _LEDGER: dict[str, sa.types.TypeEngine[Any]] = {
     "provider_sid": sa.Text(),
@@ -115,19 +117,23 @@ class _Rows:
 
 def _lock(session: Session, receipts: Sequence[Incoming]) -> _Rows:
     """Find the deliveries concerned, locked in one order, so that two batches can't wait for each other."""
-    rows = [{"id": receipt.delivery_id, "sid": receipt.provider_sid} for receipt in receipts]
-    told = recordset(session, "told", _KEYS, rows)
-    by_sid = sa.select(col(Delivery.id)).join(told, col(Delivery.provider_sid) == told.c.sid)
+    told = [{"id": receipt.delivery_id, "sid": receipt.provider_sid} for receipt in receipts]
+    statement = _locking(on_postgresql=is_postgresql(session))
+    return _Rows(session.execute(statement, {"told": document(session, told)}).all())
+
+
+@lru_cache(maxsize=2)
+def _locking(*, on_postgresql: bool) -> sa.Select[Any]:
+    told = recordset_of("told", _KEYS, on_postgresql=on_postgresql)
+    by_sid = sa.select(_TABLE.c.id).join(told, _TABLE.c.provider_sid == told.c.sid)
     wanted = sa.select(told.c.id).where(told.c.id.is_not(None)).union(by_sid)
     columns = ("id", "status", "rank", "error_code", "provider_sid", "attempt")
     more = ("kind", "address", "blast_id", "conversation_id")
-    return _Rows(
-        session.execute(
-            sa.select(*(getattr(Delivery, name) for name in (*columns, *more)))
-            .where(col(Delivery.id).in_(wanted))
-            .order_by(col(Delivery.id))
-            .with_for_update()
-        ).all()
+    return (
+        sa.select(*(_TABLE.c[name] for name in (*columns, *more)))
+        .where(_TABLE.c.id.in_(wanted))
+        .order_by(_TABLE.c.id)
+        .with_for_update()
     )
 
 
@@ -157,17 +163,22 @@ def _keep(session: Session, receipts: Sequence[Incoming], owners: Sequence[int |
         for receipt, owner in zip(receipts, owners, strict=True)
     ]
     rows.sort(key=lambda row: (row["provider_sid"], row["status"], row["error_code"]))
-    told = recordset(session, "told", _LEDGER, rows)
-    at = sa.literal(now, type_=UtcDateTime())
+    bound = {"told": document(session, rows), "now": now}
+    return len(session.execute(_keeping(on_postgresql=is_postgresql(session)), bound).all())
+
+
+@lru_cache(maxsize=2)
+def _keeping(*, on_postgresql: bool) -> sa.sql.dml.ReturningInsert[Any]:
+    told = recordset_of("told", _LEDGER, on_postgresql=on_postgresql)
     # SQLite takes ON CONFLICT for a part of the SELECT unless that has a WHERE.
-    new = sa.select(*told.c, at).where(told.c.provider_sid.is_not(None))
-    kept = session.execute(
-        insert(session, Receipt)
+    new = sa.select(*told.c, sa.bindparam("now", type_=UtcDateTime())).where(told.c.provider_sid.is_not(None))
+    ledger = SQLModel.metadata.tables[Receipt.__tablename__]
+    return (
+        insert_into(ledger, on_postgresql=on_postgresql)
         .from_select([*_LEDGER, "received_at"], new)
         .on_conflict_do_nothing()
-        .returning(col(Receipt.id))
+        .returning(ledger.c.id)
     )
-    return len(kept.all())
 
 
 def _move(session: Session, moved: Sequence[_Row], *, now: datetime) -> None:
@@ -183,21 +194,26 @@ def _move(session: Session, moved: Sequence[_Row], *, now: datetime) -> None:
         }
         for row in moved
     ]
-    told = recordset(session, "told", _COLUMNS, rows)
-    session.execute(
-        sa.update(Delivery)
-        .where(col(Delivery.id) == told.c.id)
+    session.execute(_moving(on_postgresql=is_postgresql(session)), {"told": document(session, rows), "now": now})
+
+
+@lru_cache(maxsize=2)
+def _moving(*, on_postgresql: bool) -> sa.Update:
+    told = recordset_of("told", _COLUMNS, on_postgresql=on_postgresql)
+    now = sa.bindparam("now", type_=UtcDateTime())
+    return (
+        sa.update(_TABLE)
+        .where(_TABLE.c.id == told.c.id)
         .values(
             status=told.c.status,
             rank=told.c.rank,
             error_code=told.c.error_code,
             error="",
             provider_sid=told.c.sid,
-            accepted_at=sa.func.coalesce(col(Delivery.accepted_at), now),
+            accepted_at=sa.func.coalesce(_TABLE.c.accepted_at, now),
             # An unknown that was left as it is may turn out to be on its way.
             ended_at=sa.case((told.c.status.in_([end.value for end in ENDS]), now)),
         )
-        .execution_options(synchronize_session=False)
     )
 
 

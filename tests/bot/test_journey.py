@@ -83,7 +83,7 @@ def test_changes_are_requested_made_and_reviewed_again(stage: Stage) -> None:
     tell()
     assert blast().status is BlastStatus.IN_REVIEW
     assert "Meeting at 6 in the hall." in str(stage.card()["blocks"])
-    assert "changed version" in stage.messages()[-1]["text"]
+    assert "to review again" in stage.messages()[-1]["text"]
 
 
 def test_an_edit_voids_what_was_approved_so_far(stage: Stage) -> None:

@@ -121,7 +121,7 @@ def test_a_submitted_blast_gets_its_card_once(slack: Slack) -> None:
     assert saved(blast).card_ts == "1.1"
     updates.tell.fn(record(BlastSubmitted(blast.id)))
     assert len(slack.updated) == 1
-    assert "changed version" in slack.posted[-1][1]
+    assert "to review again" in slack.posted[-1][1]
 
 
 def test_a_card_is_drawn_again_only_when_it_looks_different(slack: Slack) -> None:

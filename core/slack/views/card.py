@@ -73,9 +73,9 @@ def render(facts: Facts, now: datetime) -> Card:
     drawn = [
         blocks.header(blast.name),
         blocks.section(f"*{_STATES[blast.status]}*{_remark(facts)}"),
-        *(blocks.quote(blast.note) if blast.status is BlastStatus.DRAFT and blast.note else []),
+        *([blocks.quote(blast.note)] if blast.status is BlastStatus.DRAFT and blast.note else []),
         blocks.fields(_terms(facts)),
-        *blocks.quote(blast.body),
+        blocks.quote(blast.body),
         *_size(facts),
         *outcome.render(facts, now),
         *(unknowns.render(facts, value(blast)) if blast.status in _RUNNING else []),

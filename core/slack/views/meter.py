@@ -56,4 +56,4 @@ def _finish(preview: Preview) -> str:
 def _sample(sample: Sample) -> list[Block]:
     alike = f", read by {sample.count:,}" if sample.count > 1 else ""
     size = blocks.counted(sample.segments, "segment")
-    return [blocks.context(f"*{_KINDS[sample.kind]}* ({size}{alike}):"), *blocks.quote(sample.text)]
+    return [blocks.context(f"*{_KINDS[sample.kind]}* ({size}{alike}):"), blocks.quote(sample.text)]

@@ -237,9 +237,7 @@ def _decisions(conversation: str) -> list[Element]:
 
 
 def _quote(text: str) -> Block:
-    """Quote people's words as they are: in rich text nothing is read as markup, a mention or a link."""
-    inner = {"type": "text", "text": blocks.cut(text, _MOST_SHOWN)}
-    return {"type": "rich_text", "elements": [{"type": "rich_text_quote", "elements": [inner]}]}
+    return blocks.quote(blocks.cut(text, _MOST_SHOWN))
 
 
 def _picture(number: int, part: Mapping[str, Any], trusted_host: str) -> str:

@@ -36,6 +36,16 @@ def _read(session: Session) -> int:
 
 
 @databases.on_postgresql
+@pytest.mark.parametrize("is_urgent", [True, False])
+def test_a_claim_is_never_compiled(session: Session, *, is_urgent: bool) -> None:
+    session.execute(sa.text("SET LOCAL jit_above_cost = 0"))
+    blast = factories.blast(session, [])
+    sending.claim(session, None if is_urgent else blast.id, sender=SENDER, limit=10, hourly_cap=10, now=NOON)
+    plan = session.execute(sa.text("EXPLAIN SELECT * FROM deliveries ORDER BY body")).scalars()
+    assert not any("JIT" in line for line in plan)
+
+
+@databases.on_postgresql
 @pytest.mark.parametrize(
     "values", [[], ["SM1"], ["null", "NULL", ""], ["a,b", 'say "hi"', "back\\slash", "{brace}", "ünï"]]
 )
