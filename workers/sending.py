@@ -189,9 +189,24 @@ def _tell_failure(ended: Future[None]) -> None:
         log.error("sender.failed", error=type(error).__name__)
 
 
+# The clock nudges until a blast is started, which takes a while when it is large. Without this, every thread of the
+# process would soon wait for the one that plans, and replies with them.
+_starting: set[str] = set()
+
+
 @dramatiq.actor(queue_name=SENDING, broker=broker)
 def start(blast_id: str) -> None:
     """Start an approved blast whose time has come, and begin to send it."""
+    if blast_id in _starting:
+        return
+    _starting.add(blast_id)
+    try:
+        _start(blast_id)
+    finally:
+        _starting.discard(blast_id)
+
+
+def _start(blast_id: str) -> None:
     config, now = settings.current(), utc_now()
     with db.transaction() as session:
         limit = config.second_approver_above

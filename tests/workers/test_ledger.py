@@ -1,6 +1,7 @@
 """What a sender's ledger claims: each sender its own, within its day, and nobody who heard from us lately."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,8 @@ from sqlmodel import col
 from core import db, settings
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.models import Delivery
-from tests import factories
+from core.models import Blast, Delivery
+from tests import databases, factories
 from tests.factories import SENDER
 
 OTHER = "+12125550101"
@@ -103,3 +104,18 @@ def test_whoever_heard_from_us_lately_is_left_in_peace(chosen: pytest.MonkeyPatc
         session.execute(sa.update(Delivery).values(**told))
     running(2)
     assert [claim.address for claim in Ledger(SENDER).claim(9)] == [factories.phone(1)]
+
+
+@databases.on_postgresql
+def test_nudges_to_start_what_is_being_planned_hold_up_one_thread_alone() -> None:
+    from workers.sending import start
+
+    with db.transaction() as session:
+        blast_id = factories.blast(session, starts_at=utc_now()).id
+    with ThreadPoolExecutor(3) as pool:
+        with db.transaction() as planning:
+            planning.execute(sa.update(Blast).values(name="Being planned"))
+            nudged = [pool.submit(start.fn, str(blast_id)) for _ in range(3)]
+            done, held_up = wait(nudged, timeout=5, return_when="FIRST_EXCEPTION")
+            assert (len(done), len(held_up)) == (2, 1)
+        wait(nudged, timeout=5)
