@@ -21,11 +21,10 @@ class NotWritten(Exception):
 
 
 class Batcher(Generic[T]):
-    """One writer, with threads of its own, for what many requests bring.
+    """One writer, with a thread of its own, for what many requests bring.
 
-    `write` saves a batch, whole or not at all; it runs in a thread. `give_way` is awaited before each batch, for what
-    must never stand behind it. `most` bounds a batch, `room` what may wait, `at_once` the batches under way: while one
-    waits for the disk, the next is written.
+    `write` saves a batch, whole or not at all; it runs in the thread. `give_way` is awaited before each batch, for what
+    must never stand behind it. `most` bounds a batch, `room` what may wait.
     """
 
     def __init__(
@@ -36,7 +35,6 @@ class Batcher(Generic[T]):
         linger_s: float = 0.003,
         most: int = 500,
         room: int = 10_000,
-        at_once: int = 1,
     ) -> None:
         self._write = write
         self._give_way = give_way
@@ -46,9 +44,7 @@ class Batcher(Generic[T]):
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
         self._has_come = asyncio.Event()
         self._is_stopping = False
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="batch")
-        self._turns = asyncio.Semaphore(at_once)
-        self._saving: set[asyncio.Task[None]] = set()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -80,34 +76,25 @@ class Batcher(Generic[T]):
         self._has_come.set()
         if self._task is not None:
             await self._task
-        await asyncio.gather(*self._saving)
-        self._threads.shutdown()
+        self._thread.shutdown()
 
     async def _run(self) -> None:
         while self._waiting or not self._is_stopping:
             await self._has_come.wait()
             if not self._is_stopping:
                 await asyncio.sleep(self._linger_s)
-            await self._turns.acquire()
             if self._give_way is not None:
                 await self._give_way()
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             if not self._waiting and not self._is_stopping:
                 self._has_come.clear()
-            saving = asyncio.create_task(self._save(batch))
-            self._saving.add(saving)
-            saving.add_done_callback(self._end)
-
-    def _end(self, saving: asyncio.Task[None]) -> None:
-        self._saving.discard(saving)
-        self._turns.release()
+            if batch:
+                await self._save(batch)
 
     async def _save(self, batch: list[tuple[T, asyncio.Future[None]]]) -> None:
         """Write a batch; when one item of it can't be saved, find it by halves: the others must not suffer."""
-        if not batch:
-            return
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._write, [item for item, _ in batch])
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, [item for item, _ in batch])
         except (OperationalError, InterfaceError) as error:
             log.warning("batch.not_written", size=len(batch), error=type(error.orig).__name__)
             self._answer(batch, NotWritten())

@@ -35,7 +35,6 @@ T = TypeVar("T")
 
 _NOTHING_TO_SAY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 _INBOUND_THREADS = 4
-_WRITERS = 2  # SQLite has one at a time anyhow
 _MOST_INBOUND_WAITING = 2_000
 _GIVE_WAY_AT_MOST_S = 0.5
 # A claim is posted and recorded within a moment; Twilio waits for an answer for up to fifteen seconds.
@@ -61,9 +60,7 @@ class Doors:
         self._texts_waiting = 0
         self._no_texts_wait = asyncio.Event()
         self._no_texts_wait.set()
-        self._receipts: Batcher[Incoming] = Batcher(
-            self._apply, give_way=self._give_way, at_once=_WRITERS if bind.dialect.name == "postgresql" else 1
-        )
+        self._receipts: Batcher[Incoming] = Batcher(self._apply, give_way=self._give_way)
         self.metrics.watch("receipts", lambda: self._receipts.depth)
         self.metrics.watch("inbound", lambda: self._texts_waiting)
 
