@@ -101,7 +101,10 @@ BENCHMARKS = {
         is_large=True,
     ),
     "two_workers": Benchmark(
-        pipeline.two_workers, {"count": 5_000}, {"count": 60, "rounds": 1}, {"ratio": (_AT_LEAST, 1.6)}
+        pipeline.two_workers,
+        {"count": 5_000, "latency_ms": 100},
+        {"count": 60, "rounds": 1, "latency_ms": 20},
+        {"ratio": (_AT_LEAST, 1.6)},
     ),
     "for_scale": Benchmark(pipeline.for_scale, {"count": 1_000}, {"count": 20}, {}),
 }

@@ -124,15 +124,21 @@ def compare(stage: Stage, *, count: int, in_flight: int, latency_ms: int = 0, ro
     }
 
 
-def two_workers(stage: Stage, *, count: int, rounds: int = 3) -> dict[str, Any]:
-    """Send with one worker process and with two, in turns."""
+def two_workers(stage: Stage, *, count: int, latency_ms: int, rounds: int = 3) -> dict[str, Any]:
+    """Send with one worker process and with two, in turns; with a latency, so that two cores allow it."""
     per_s: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
         for workers in (1, 2):
             with stage.house(max_in_flight=50) as house:
-                per_s[workers].append(send(house, count, workers=workers).per_s)
+                per_s[workers].append(send(house, count, workers=workers, latency_ms=latency_ms).per_s)
     ratio = median(two / one for one, two in zip(per_s[1], per_s[2], strict=True))
-    return {"recipients": count, "one_per_s": median(per_s[1]), "two_per_s": median(per_s[2]), "ratio": ratio}
+    return {
+        "recipients": count,
+        "latency_ms": latency_ms,
+        "one_per_s": median(per_s[1]),
+        "two_per_s": median(per_s[2]),
+        "ratio": ratio,
+    }
 
 
 def for_scale(stage: Stage, *, count: int) -> dict[str, Any]:

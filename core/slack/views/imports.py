@@ -86,7 +86,7 @@ def report(name: str, audience: str, tally: Tally) -> str:
         (tally.added, "added"),
         (tally.updated, "updated"),
         (tally.unchanged, "unchanged"),
-        (tally.duplicates, "duplicates"),
+        (tally.duplicates, "duplicate" if tally.duplicates == 1 else "duplicates"),
         (tally.rejected, "rejected"),
     )
     told = ", ".join(f"{count:,} {word}" for count, word in counts if count)
