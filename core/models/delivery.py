@@ -41,10 +41,10 @@ class Delivery(SQLModel, table=True):
     `priority`: 0 overtakes, 4 is a blast's canary, 5 its others. `not_before`: quiet hours, caps, retries, and an
     unknown's next look-up. `closes_at`: when the recipient's quiet hours begin again, None if they never do. `attempt`:
     how often it was claimed.
-    `rank`: how far receipts have brought it, see `core.domain.receipts`; it never falls.
-    `was_resent`: an unknown that left no trace at the provider was sent once more. `untraced_at`: since when a person
-    has to say what becomes of an unknown; one with an `ended_at` was left as it is. `error_code`: the provider's, 0 for
-    none. `segments`: as counted by us when it left.
+    `rank`: how far receipts have brought it, see `core.domain.receipts`; it never falls. `looks`: how often an unknown
+    was looked up, as far as that is counted. `was_resent`: one that left no trace at the provider was sent once more.
+    `untraced_at`: since when a person has to say what becomes of an unknown; one with an `ended_at` was left as it is.
+    `error_code`: the provider's, 0 for none. `segments`: as counted by us when it left.
     """
 
     __tablename__ = "deliveries"
@@ -108,6 +108,7 @@ class Delivery(SQLModel, table=True):
     skip_reason: SkipReason | None = Field(default=None, sa_type=words(SkipReason, "skip_reason"), nullable=True)
     attempt: int = Field(default=0, sa_type=sa.SmallInteger)
     was_resent: bool = False
+    looks: int = Field(default=0, sa_type=sa.SmallInteger, sa_column_kwargs={"server_default": "0"})
     rank: int = Field(default=0, sa_type=sa.SmallInteger)
     segments: int = Field(default=0, sa_type=sa.SmallInteger)
     provider_sid: str | None = Field(default=None, max_length=64)

@@ -23,6 +23,9 @@ _LOOK_AGAIN = timedelta(minutes=1)
 _LOOK_SELDOM = timedelta(hours=1)
 # What the provider still doesn't list after this long, it never took.
 _NO_TRACE_AFTER = timedelta(minutes=15)
+# Looks are a minute apart whatever the clock says: were it put forward, fifteen minutes would be over at once, and the
+# call may still be under way.
+_FEWEST_LOOKS = 3
 _MOST = 50
 _MAYBE_SENT = (
     "It isn't known whether the text back arrived: we lost the provider's answer, and it lists no such text. "
@@ -44,7 +47,10 @@ def take_due(session: Session, *, now: datetime) -> list[tuple[Outgoing, datetim
     taken = session.execute(
         sa.update(Delivery)
         .where(col(Delivery.id).in_(sa.select(due.c.id)))
-        .values(not_before=sa.case((col(Delivery.untraced_at).is_(None), now + _LOOK_AGAIN), else_=now + _LOOK_SELDOM))
+        .values(
+            looks=sa.case((col(Delivery.looks) < _FEWEST_LOOKS, col(Delivery.looks) + 1), else_=_FEWEST_LOOKS),
+            not_before=sa.case((col(Delivery.untraced_at).is_(None), now + _LOOK_AGAIN), else_=now + _LOOK_SELDOM),
+        )
         .returning(
             col(Delivery.id),
             col(Delivery.attempt),
@@ -123,7 +129,7 @@ def _resend(session: Session, ids: Sequence[int], *, now: datetime) -> None:
     session.execute(
         sa.update(Delivery)
         .where(*_is_in_doubt(ids, now), col(Delivery.was_resent).is_(False))
-        .values(status=DeliveryStatus.PENDING, was_resent=True, not_before=now)
+        .values(status=DeliveryStatus.PENDING, was_resent=True, looks=0, not_before=now)
         .execution_options(synchronize_session=False)
     )
 
@@ -149,6 +155,7 @@ def _is_in_doubt(ids: Sequence[int], now: datetime) -> list[sa.ColumnElement[boo
         col(Delivery.id).in_(ids),
         col(Delivery.status) == DeliveryStatus.UNKNOWN,
         col(Delivery.claimed_at) < now - _NO_TRACE_AFTER,
+        col(Delivery.looks) >= _FEWEST_LOOKS,
         col(Delivery.untraced_at).is_(None),
         col(Delivery.ended_at).is_(None),
     ]

@@ -29,7 +29,7 @@ def resend(session: Session, blast_id: UUID, *, by: Staff, seen: int, now: datet
         IllegalMove: the blast isn't running, or nothing of it is in doubt any more.
     """
     blast = _running(session, blast_id, by=by, seen=seen)
-    again = {"status": DeliveryStatus.PENDING, "was_resent": True, "untraced_at": None, "not_before": now}
+    again = {"status": DeliveryStatus.PENDING, "was_resent": True, "looks": 0, "untraced_at": None, "not_before": now}
     return _decide(session, blast, "resend_unknown", again, by=by, now=now)
 
 

@@ -67,7 +67,7 @@ def _let_time_pass(session: Session) -> None:
             {"claimed_at": long_ago},
         ),
         (
-            (is_status == DeliveryStatus.UNKNOWN, col(Delivery.claimed_at) > long_ago),
+            (is_status == DeliveryStatus.UNKNOWN, col(Delivery.not_before) > now),
             {"claimed_at": long_ago, "not_before": now},
         ),
         ((is_status.in_(IN_FLIGHT), col(Delivery.accepted_at) > long_ago), {"accepted_at": long_ago}),

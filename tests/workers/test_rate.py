@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 RATE = 60
 # Wider than the promise (1 and 2 %; 97 %): on a machine that others use too, the stand-in itself is held up at times.
-MOST_PER_WINDOW = RATE + max(3, RATE * 0.05)
-LEAST_USED = 0.9
+MOST_PER_WINDOW = RATE + max(1, RATE * 0.02)
+LEAST_USED = 0.97
 STOPS = 200
 
 

@@ -362,6 +362,7 @@ def upgrade() -> None:
         ),
         sa.Column("attempt", sa.SmallInteger(), nullable=False),
         sa.Column("was_resent", sa.Boolean(), nullable=False),
+        sa.Column("looks", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("rank", sa.SmallInteger(), nullable=False),
         sa.Column("segments", sa.SmallInteger(), nullable=False),
         sa.Column("provider_sid", sa.String(length=64), nullable=True),

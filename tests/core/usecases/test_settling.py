@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from core import db
 from core.domain.channel import Trace, Unknown
@@ -40,7 +40,10 @@ def make_unknown(session: Session) -> None:
     recording.record(session, results, max_attempts=8, now=NOON)
 
 
-def look_up(session: Session, trace: Trace | None, *, after: timedelta, may_resend: bool = True) -> None:
+def look_up(
+    session: Session, trace: Trace | None, *, after: timedelta, may_resend: bool = True, before: int = 2
+) -> None:
+    session.execute(sa.update(Delivery).values(looks=col(Delivery.looks) + before))
     taken = settling.take_due(session, now=NOON + after)
     attempts = {outgoing.delivery_id: outgoing.attempt for outgoing, _ in taken}
     found = dict.fromkeys(attempts, trace)
@@ -93,3 +96,13 @@ def test_it_is_sent_once_more_and_no_second_time(session: Session, unknown: Deli
 def test_a_person_decides_when_it_is_set_so(session: Session, unknown: Delivery) -> None:
     look_up(session, None, after=60 * MINUTE, may_resend=False)
     assert status(session) is DeliveryStatus.UNKNOWN
+
+
+def test_a_clock_put_forward_does_not_have_it_sent_again_while_its_call_is_under_way(
+    session: Session, unknown: Delivery
+) -> None:
+    for minute in range(2):
+        look_up(session, None, after=timedelta(hours=1) + minute * MINUTE, before=0)
+        assert status(session) is DeliveryStatus.UNKNOWN
+    look_up(session, None, after=timedelta(hours=1) + 2 * MINUTE, before=0)
+    assert status(session) is DeliveryStatus.PENDING

@@ -44,7 +44,10 @@ def lose(session: Session, lane: UUID | None, *, after: timedelta) -> None:
     recording.record(session, results, max_attempts=8, now=NOON + after)
 
 
-def look_up(session: Session, trace: Trace | None = None, *, after: timedelta, may_resend: bool = True) -> None:
+def look_up(
+    session: Session, trace: Trace | None = None, *, after: timedelta, may_resend: bool = True, before: int = 2
+) -> None:
+    session.execute(sa.update(Delivery).values(looks=col(Delivery.looks) + before))
     taken = settling.take_due(session, now=NOON + after)
     attempts = {outgoing.delivery_id: outgoing.attempt for outgoing, _ in taken}
     found = dict.fromkeys(attempts, trace)
