@@ -18,12 +18,12 @@ from starlette.responses import JSONResponse, Response
 
 from core import db
 from core.clock import utc_now
-from core.domain import email_events
+from core.domain import email_events, keywords
 from core.domain.keywords import Reading
 from core.domain.receipts import Incoming
 from core.models import ChannelName
 from core.settings import Settings
-from core.usecases import events, inbound, processors, receipts, sending
+from core.usecases import events, inbound, processors, receipts, sending, suppression
 from core.usecases.inbound import Text
 from core.usecases.processors import House
 from webhooks import email, twilio, vonage
@@ -167,10 +167,18 @@ class Doors:
             raise
         except Exception as error:  # noqa: BLE001  # an edge: whatever it is, the text is kept
             log.error("inbound.failed", provider_sid=text.provider_sid, error=type(error).__name__)
+            self._heed(text)
             self._keep(processors.TEXT, text.provider_sid, text, error)
             return None
         log.info("inbound.taken", provider_sid=text.provider_sid, kind=reading.kind if reading else "repeated")
         return reading
+
+    def _heed(self, text: Text) -> None:
+        """Have a STOP take effect though its text can't be taken in: that may wait for a person, a STOP may not."""
+        asked = keywords.read(text.body)
+        if asked.kind == "opt_out" or text.opt_out_type.upper() == "STOP":
+            source = suppression.LIKELY if asked.certainty == "likely" else "inbound"
+            self._transact(lambda session: suppression.opt_out(session, text.address, source=source, now=utc_now()))
 
     async def email(self, request: Request) -> Response:
         """Take events of e-mails; what can't be processed now is kept, and tried again."""

@@ -95,7 +95,7 @@ def _process(event_id: int, event: EmailEvent, bind: sa.Engine, house: House) ->
     try:
         with db.transaction(bind) as session:
             processor = processors.of_channel(session, ChannelName.EMAIL)
-            processor.process(session, event.kind, processors.fields_of(event), house=house, now=now)
+            processor.process(session, event.kind, processors.fields_of(event), house=house, came_at=now, now=now)
             events.finish(session, event_id, now=now)
     except OperationalError:
         # It is stored, and due: the worker takes it up.

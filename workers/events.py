@@ -41,6 +41,6 @@ def _process(event_id: int) -> None:
         event = session.get_one(WebhookEvent, event_id)
         processor = processors.of_channel(session, event.channel)
         processor.validate(event.kind, event.fields)
-        processor.process(session, event.kind, event.fields, house=house, now=now)
+        processor.process(session, event.kind, event.fields, house=house, came_at=event.received_at, now=now)
         events.finish(session, event_id, now=now)
     log.info("event.taken_in", event_id=event_id)

@@ -9,9 +9,9 @@ from sqlmodel import Session, col
 
 from core.domain import keywords
 from core.domain.keywords import Reading
-from core.models import Audience, Inbound
+from core.models import Audience, Inbound, Suppression
 from core.models.dialect import insert
-from core.usecases import answers, conversations, optin, suppression, topics
+from core.usecases import answers, conversations, optin, reach, suppression, topics
 
 _ASKED_AT_PROVIDER: dict[str, Literal["opt_out", "opt_in", "help"]] = {
     "STOP": "opt_out",
@@ -110,7 +110,13 @@ def _has_asked_since(session: Session, inbound: Inbound, sent_at: datetime) -> b
         col(Inbound.certainty) == "certain",
         col(Inbound.received_at) > sent_at,
     )
-    return inbound.kind in ("opt_in", "opt_out") and bool(session.scalar(sa.select(later)))
+    # An old START undoes no newer opt-out, whoever found it: the member, staff, the provider.
+    blocked = sa.exists().where(
+        col(Suppression.address) == inbound.address, reach.IS_ACTIVE, col(Suppression.created_at) > sent_at
+    )
+    if inbound.kind == "opt_in":
+        return bool(session.scalar(sa.select(sa.or_(later, blocked))))
+    return inbound.kind == "opt_out" and bool(session.scalar(sa.select(later)))
 
 
 def _show(session: Session, inbound: Inbound, reading: Reading, *, now: datetime) -> None:

@@ -36,8 +36,10 @@ class Processor(Protocol):
         """Raise Invalid unless these fields can be taken in."""
         ...
 
-    def process(self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, now: datetime) -> None:
-        """Do what the event asks for; it may be done twice."""
+    def process(
+        self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, came_at: datetime, now: datetime
+    ) -> None:
+        """Do what the event asks for; it may be done twice. `came_at`: what was asked for since then stands."""
         ...
 
 
@@ -53,13 +55,16 @@ class Sms:
                 f"It lacks {', '.join(missing)}." if missing else f"“{kind}” is no kind of text message event."
             )
 
-    def process(self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, now: datetime) -> None:
+    def process(
+        self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, came_at: datetime, now: datetime
+    ) -> None:
         """Apply a receipt, or take a text."""
         if kind == RECEIPT:
             receipts.apply(session, [Incoming(**fields)], now=now)
             return
         text = Text(**{**fields, "media": tuple((part[0], part[1]) for part in fields.get("media", ()))})
-        inbound.take(session, text, organization=house.organization, asks_twice=house.asks_twice, now=now)
+        asks_twice = house.asks_twice
+        inbound.take(session, text, organization=house.organization, asks_twice=asks_twice, sent_at=came_at, now=now)
 
 
 class Email:
@@ -69,7 +74,9 @@ class Email:
         """Raise Invalid unless it is an event of an e-mail."""
         email_events.read({**fields, "event": kind})
 
-    def process(self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, now: datetime) -> None:
+    def process(
+        self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, came_at: datetime, now: datetime
+    ) -> None:
         """Bring the message forward, and suppress the address where it must be."""
         event = EmailEvent(**{**fields, "kind": kind})
         _forward(session, event, now=now)

@@ -212,3 +212,32 @@ def test_an_old_outage_is_not_tried_at_once(engine: sa.Engine) -> None:
         assert not events.has_due(session, now=now + timedelta(seconds=29))
         assert len(events.take_due(session, now=now + timedelta(seconds=30))) == 1
         assert events.take_due(session, now=now + timedelta(seconds=31)) == []
+
+
+def is_suppressed(engine: sa.Engine, address: str) -> bool:
+    with db.reading(engine) as session:
+        return suppression.active(session, address) is not None
+
+
+@pytest.mark.usefixtures("toxic")
+def test_a_stop_that_cannot_be_taken_in_takes_effect_all_the_same(door: Door, engine: sa.Engine) -> None:
+    for number, body in enumerate(("STOP", "please stop texting me", "please cancel")):
+        address = factories.phone(number)
+        assert door.text(body, sid=f"SMtoxic{number:027d}", sender=address).status == 200
+        assert is_suppressed(engine, address)
+    assert len(waiting(engine)) == 3
+
+
+@pytest.mark.usefixtures("toxic")
+def test_a_start_that_is_tried_again_undoes_no_stop_that_came_since(
+    door: Door, engine: sa.Engine, worker: Callable[[], None]
+) -> None:
+    address = factories.phone(0)
+    door.text("START", sid="SMtoxic" + "0" * 27, sender=address)
+    door.text("STOP", sid="SM" + "1" * 32, sender=address)
+    run(engine, _CURE)
+    with db.transaction(engine) as session:
+        session.execute(sa.update(WebhookEvent).values(due_at=utc_now()))
+    worker()
+    assert waiting(engine) == []
+    assert is_suppressed(engine, address)

@@ -140,3 +140,14 @@ def test_what_staff_have_decided_is_not_decided_again(session: Session) -> None:
     conversations.not_opt_out(session, conversation.id, by=factories.staff(session), now=NOON)
     assert conversations.confirm_likely_opt_outs(session, before=NOON, now=NOON) == 0
     assert suppression.active(session, SHE) is None
+
+
+@pytest.mark.parametrize("source", ["staff", suppression.LIKELY, "receipt"])
+def test_an_old_start_undoes_no_opt_out_that_is_newer(session: Session, source: str) -> None:
+    suppression.opt_out(session, SHE, source=source, now=NOON)
+    text = Text("SM9", SHE, SENDER, "START")
+    inbound.take(session, text, organization="Us", sent_at=NOON - timedelta(hours=5), now=NOON + timedelta(minutes=1))
+    assert suppression.active(session, SHE) is not None
+    later = Text("SM10", SHE, SENDER, "START")
+    inbound.take(session, later, organization="Us", sent_at=NOON + timedelta(minutes=2), now=NOON + timedelta(hours=1))
+    assert suppression.active(session, SHE) is None
