@@ -2,7 +2,7 @@
 
 `stop ~2 texting|calling $me?` is *stop*, then up to two words of any kind, then one of two words, then perhaps one of a
 class. `<` in front ties a phrase to a clause's start (after greetings), `< ~2` to its first three words; `>` is a
-clause's end, also as one of several words; `,` may be any punctuation or none; `por_favor` is two words.
+clause's end, also as one of several words, `>>` the text's; `,` may be any punctuation or none; `por_favor` is two words.
 """
 
 from collections import defaultdict
@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from core.domain.keywords.normal import BREAK
 
 Option = tuple[str, ...]
-_END = ">"
+_END, _LAST = ">", ">>"
 Spell = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Up to `gap` words of any kind, then one of `words` or of `longer` (several words each), or the clause's end."""
+    """Up to `gap` words of any kind, then one of `words` or of `longer` (several words each), or an end."""
 
     words: frozenset[str] = frozenset()
     longer: tuple[Option, ...] = ()
-    at_end: bool = False
+    at_end: bool = False  # the clause's
+    at_last: bool = False  # the text's
     optional: bool = False
     gap: int = 0
 
@@ -49,12 +50,14 @@ class Phrase:
 class Text:
     """The words of a text and the bounds of its clauses, which greetings and thanks don't move.
 
-    `before` counts the words of a clause before each word, `is_end` tells whether a clause may end before it.
+    `before` counts the words of a clause before each word, `is_end` tells whether a clause may end before it, `last`
+    is the first place where the text may end.
     """
 
     words: Sequence[str]
     before: Sequence[int]
     is_end: Sequence[bool]
+    last: int
 
     @classmethod
     def of(cls, words: Sequence[str], greetings: Collection[str], closers: Collection[str]) -> "Text":
@@ -64,7 +67,10 @@ class Text:
             before.append(0 if word == BREAK else before[-1] + (before[-1] > 0 or word not in greetings))
         for word in reversed(words):
             is_end.append(word == BREAK or (is_end[-1] and word in closers))
-        return cls(words, before, is_end[::-1])
+        last = len(words)
+        while last and (words[last - 1] == BREAK or words[last - 1] in closers):
+            last -= 1
+        return cls(words, before, is_end[::-1], last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ def _step(part: str, gap: int, classes: Mapping[str, Sequence[str]], spell: Spel
     if part == ",":
         return Step(frozenset({BREAK}), optional=True, gap=gap)
     names = set(part.rstrip("?").split("|"))
-    written = [word for name in names - {_END} for word in (classes[name[1:]] if name.startswith("$") else [name])]
+    written = [word for name in names - {_END, _LAST} for word in (classes[name[1:]] if name.startswith("$") else [name])]
     options = {tuple(spell(each.replace("_", " "))) for each in written}
     if () in options or not names:
         raise ValueError(f"“{part}” has a word without letters: it would match anything")
@@ -125,6 +131,7 @@ def _step(part: str, gap: int, classes: Mapping[str, Sequence[str]], spell: Spel
         words=frozenset(option[0] for option in options if len(option) == 1),
         longer=tuple(sorted(option for option in options if len(option) > 1)),
         at_end=_END in names,
+        at_last=_LAST in names,
         optional=part.endswith("?"),
         gap=gap,
     )
@@ -149,7 +156,7 @@ def _ends(step: Step, text: Text, start: int) -> Iterator[int]:
         for option in step.longer:
             if tuple(words[at : at + len(option)]) == option:
                 yield at + len(option)
-        if step.optional or (step.at_end and text.is_end[at]):
+        if step.optional or (step.at_end and text.is_end[at]) or (step.at_last and at >= text.last):
             yield at
         if at == len(words) or words[at] == BREAK:
             return
