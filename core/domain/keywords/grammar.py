@@ -2,12 +2,14 @@
 
 `stop ~2 texting|calling $me?` is *stop*, then up to two words of any kind, then one of two words, then perhaps one of a
 class. `<` in front ties a phrase to a clause's start (after greetings), `< ~2` to its first three words; `>` is a
-clause's end, also as one of several words, `>>` the text's; `,` may be any punctuation or none; `por_favor` is two words.
+clause's end, also as one of several words, `>>` the text's; `,` may be any punctuation or none; `por_favor` is two
+words.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from core.domain.keywords.normal import BREAK
 
@@ -16,7 +18,7 @@ _END, _LAST = ">", ">>"
 Spell = Callable[[str], Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """Up to `gap` words of any kind, then one of `words` or of `longer` (several words each), or an end."""
 
@@ -26,6 +28,16 @@ class Step:
     at_last: bool = False  # the text's
     optional: bool = False
     gap: int = 0
+
+    @cached_property
+    def opening(self) -> frozenset[str]:
+        """Name every word that this step may begin with."""
+        return self.words | {option[0] for option in self.longer}
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether this step may be met without a word."""
+        return self.optional or self.at_end or self.at_last
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +52,14 @@ class Phrase:
         """Name every word that this phrase may begin with."""
         words: set[str] = set()
         for step in self.steps:
-            words.update(step.words, (option[0] for option in step.longer))
+            words |= step.opening
             if not step.optional:
                 break
         return words
+
+    def may_be_in(self, vocabulary: frozenset[str]) -> bool:
+        """Tell from the words alone whether a text may have this phrase: most are ruled out so, quickly."""
+        return all(step.is_free or not vocabulary.isdisjoint(step.opening) for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +127,25 @@ class Phrases:
 
     def find(self, text: Text) -> Iterator[Found]:
         """Find every phrase at every word where it may begin."""
+        vocabulary = frozenset(text.words)
+        possible = {word: self._possible(word, vocabulary) for word in vocabulary if word in self._by_opening}
         for at, word in enumerate(text.words):
-            for each in self._by_opening.get(word, ()):
+            for each in possible.get(word, ()):
                 if each.latest is None or text.before[at] <= each.latest:
                     end = _end(each, 0, text, at)
                     if end is not None:
                         yield Found(at, end, each.weight)
+
+    def _possible(self, word: str, vocabulary: frozenset[str]) -> list[Phrase]:
+        return [each for each in self._by_opening[word] if each.may_be_in(vocabulary)]
 
 
 def _step(part: str, gap: int, classes: Mapping[str, Sequence[str]], spell: Spell) -> Step:
     if part == ",":
         return Step(frozenset({BREAK}), optional=True, gap=gap)
     names = set(part.rstrip("?").split("|"))
-    written = [word for name in names - {_END, _LAST} for word in (classes[name[1:]] if name.startswith("$") else [name])]
+    named = names - {_END, _LAST}
+    written = [word for name in named for word in (classes[name[1:]] if name.startswith("$") else [name])]
     options = {tuple(spell(each.replace("_", " "))) for each in written}
     if () in options or not names:
         raise ValueError(f"“{part}” has a word without letters: it would match anything")

@@ -55,7 +55,8 @@ def folded(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Split into words and BREAKs; scripts without spaces (Chinese, Japanese, Korean, Thai) go sign by sign."""
-    spoken = _DASH.sub(f" {BREAK} ", _NUMBER_SIGN.sub(" number ", _MASKED.sub("fuck", _own_words(folded(text))))).translate(_SPEAK)
+    own = _MASKED.sub("fuck", _own_words(folded(text)))
+    spoken = _DASH.sub(f" {BREAK} ", _NUMBER_SIGN.sub(" number ", own)).translate(_SPEAK)
     written = "".join(f" {BREAK} " if each in _BREAKS else _spell(each) for each in spoken)
     return _without_idle_breaks([_latin(word) for word in _ends(written.split())])
 

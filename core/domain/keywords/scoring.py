@@ -37,7 +37,7 @@ def score(tables: Tables, words: Sequence[str], kind: str) -> Score:
     best = max((_in(tongue, text, kind, borrowed) for tongue in tables.tongues), key=lambda each: each.weight)
     lighter = 0.0 if tables.laughter.isdisjoint(words) else _LAUGHING
     most = CERTAIN - _STEP if _is_qualified(best, text, tables.lingua_franca) else best.weight
-    return replace(best, weight=round(min(best.weight, most) - lighter, 2))
+    return replace(best, weight=round(min(best.weight - lighter, most), 2))
 
 
 def _is_qualified(best: Score, text: Text, lingua_franca: Tongue) -> bool:
