@@ -34,11 +34,6 @@ class Step:
         """Name every word that this step may begin with."""
         return self.words | {option[0] for option in self.longer}
 
-    @property
-    def is_free(self) -> bool:
-        """Tell whether this step may be met without a word."""
-        return self.optional or self.at_end or self.at_last
-
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -57,9 +52,9 @@ class Phrase:
                 break
         return words
 
-    def may_be_in(self, vocabulary: frozenset[str]) -> bool:
-        """Tell from the words alone whether a text may have this phrase: most are ruled out so, quickly."""
-        return all(step.is_free or not vocabulary.isdisjoint(step.opening) for step in self.steps)
+    def needed(self) -> tuple[frozenset[str], ...]:
+        """Name the words without which no text has this phrase: one of each set."""
+        return tuple(step.opening for step in self.steps if not (step.optional or step.at_end or step.at_last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +115,11 @@ class Phrases:
     """All phrases of one purpose, found by their first word."""
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
-        self._by_opening: dict[str, list[Phrase]] = defaultdict(list)
+        self._by_opening: dict[str, list[tuple[Phrase, tuple[frozenset[str], ...]]]] = defaultdict(list)
         for each in phrases:
+            needed = each.needed()
             for word in each.opening():
-                self._by_opening[word].append(each)
+                self._by_opening[word].append((each, needed))
 
     def find(self, text: Text) -> Iterator[Found]:
         """Find every phrase at every word where it may begin."""
@@ -137,7 +133,10 @@ class Phrases:
                         yield Found(at, end, each.weight)
 
     def _possible(self, word: str, vocabulary: frozenset[str]) -> list[Phrase]:
-        return [each for each in self._by_opening[word] if each.may_be_in(vocabulary)]
+        """Rule out most phrases by the words alone, which is quick."""
+        return [
+            each for each, needed in self._by_opening[word] if not any(vocabulary.isdisjoint(words) for words in needed)
+        ]
 
 
 def _step(part: str, gap: int, classes: Mapping[str, Sequence[str]], spell: Spell) -> Step:
