@@ -2,29 +2,37 @@
 
 `stop ~2 texting|calling $me?` is *stop*, then up to two words of any kind, then one of two words, then perhaps one of a
 class. `<` in front ties a phrase to a clause's start (after greetings), `< ~2` to its first three words; `>` is a
-clause's end, also as one of several words; `,` may be any punctuation or none; `por_favor` is two words.
+clause's end, also as one of several words, `>>` the text's; `,` may be any punctuation or none; `por_favor` is two
+words.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from core.domain.keywords.normal import BREAK
 
 Option = tuple[str, ...]
-_END = ">"
+_END, _LAST = ">", ">>"
 Spell = Callable[[str], Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
-    """Up to `gap` words of any kind, then one of `words` or of `longer` (several words each), or the clause's end."""
+    """Up to `gap` words of any kind, then one of `words` or of `longer` (several words each), or an end."""
 
     words: frozenset[str] = frozenset()
     longer: tuple[Option, ...] = ()
-    at_end: bool = False
+    at_end: bool = False  # the clause's
+    at_last: bool = False  # the text's
     optional: bool = False
     gap: int = 0
+
+    @cached_property
+    def opening(self) -> frozenset[str]:
+        """Name every word that this step may begin with."""
+        return self.words | {option[0] for option in self.longer}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +47,28 @@ class Phrase:
         """Name every word that this phrase may begin with."""
         words: set[str] = set()
         for step in self.steps:
-            words.update(step.words, (option[0] for option in step.longer))
+            words |= step.opening
             if not step.optional:
                 break
         return words
+
+    def needed(self) -> tuple[frozenset[str], ...]:
+        """Name the words without which no text has this phrase: one of each set."""
+        return tuple(step.opening for step in self.steps if not (step.optional or step.at_end or step.at_last))
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     """The words of a text and the bounds of its clauses, which greetings and thanks don't move.
 
-    `before` counts the words of a clause before each word, `is_end` tells whether a clause may end before it.
+    `before` counts the words of a clause before each word, `is_end` tells whether a clause may end before it, `last`
+    is the first place where the text may end.
     """
 
     words: Sequence[str]
     before: Sequence[int]
     is_end: Sequence[bool]
+    last: int
 
     @classmethod
     def of(cls, words: Sequence[str], greetings: Collection[str], closers: Collection[str]) -> "Text":
@@ -64,7 +78,10 @@ class Text:
             before.append(0 if word == BREAK else before[-1] + (before[-1] > 0 or word not in greetings))
         for word in reversed(words):
             is_end.append(word == BREAK or (is_end[-1] and word in closers))
-        return cls(words, before, is_end[::-1])
+        last = len(words)
+        while last and (words[last - 1] == BREAK or words[last - 1] in closers):
+            last -= 1
+        return cls(words, before, is_end[::-1], last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +115,36 @@ class Phrases:
     """All phrases of one purpose, found by their first word."""
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
-        self._by_opening: dict[str, list[Phrase]] = defaultdict(list)
+        self._by_opening: dict[str, list[tuple[Phrase, tuple[frozenset[str], ...]]]] = defaultdict(list)
         for each in phrases:
+            needed = each.needed()
             for word in each.opening():
-                self._by_opening[word].append(each)
+                self._by_opening[word].append((each, needed))
 
     def find(self, text: Text) -> Iterator[Found]:
         """Find every phrase at every word where it may begin."""
+        vocabulary = frozenset(text.words)
+        possible = {word: self._possible(word, vocabulary) for word in vocabulary if word in self._by_opening}
         for at, word in enumerate(text.words):
-            for each in self._by_opening.get(word, ()):
+            for each in possible.get(word, ()):
                 if each.latest is None or text.before[at] <= each.latest:
                     end = _end(each, 0, text, at)
                     if end is not None:
                         yield Found(at, end, each.weight)
+
+    def _possible(self, word: str, vocabulary: frozenset[str]) -> list[Phrase]:
+        """Rule out most phrases by the words alone, which is quick."""
+        return [
+            each for each, needed in self._by_opening[word] if not any(vocabulary.isdisjoint(words) for words in needed)
+        ]
 
 
 def _step(part: str, gap: int, classes: Mapping[str, Sequence[str]], spell: Spell) -> Step:
     if part == ",":
         return Step(frozenset({BREAK}), optional=True, gap=gap)
     names = set(part.rstrip("?").split("|"))
-    written = [word for name in names - {_END} for word in (classes[name[1:]] if name.startswith("$") else [name])]
+    named = names - {_END, _LAST}
+    written = [word for name in named for word in (classes[name[1:]] if name.startswith("$") else [name])]
     options = {tuple(spell(each.replace("_", " "))) for each in written}
     if () in options or not names:
         raise ValueError(f"“{part}” has a word without letters: it would match anything")
@@ -125,6 +152,7 @@ def _step(part: str, gap: int, classes: Mapping[str, Sequence[str]], spell: Spel
         words=frozenset(option[0] for option in options if len(option) == 1),
         longer=tuple(sorted(option for option in options if len(option) > 1)),
         at_end=_END in names,
+        at_last=_LAST in names,
         optional=part.endswith("?"),
         gap=gap,
     )
@@ -149,7 +177,7 @@ def _ends(step: Step, text: Text, start: int) -> Iterator[int]:
         for option in step.longer:
             if tuple(words[at : at + len(option)]) == option:
                 yield at + len(option)
-        if step.optional or (step.at_end and text.is_end[at]):
+        if step.optional or (step.at_end and text.is_end[at]) or (step.at_last and at >= text.last):
             yield at
         if at == len(words) or words[at] == BREAK:
             return

@@ -30,6 +30,7 @@ _BREAKS = frozenset('.,!?;:…\n\r()[]{}"“”«»„|/。，、！？；：؟�
 _FOLDED = frozenset([*map(chr, range(0x0300, 0x0370)), *map(chr, range(0x064B, 0x0660)), "\u0670", "\u0640"])
 _DASH = re.compile(r"\s[-–—~*]+")
 _NUMBER_SIGN = re.compile(r"#(?!\w)")
+_MASKED = re.compile(r"\bf[*@#$]{1,4}(?:c?k)?(?=\w{0,3}\b|\W|$)")  # `f***`, `f**king`
 _QUOTES = '"“”«»„'
 _REACTION = re.compile(
     r"^\W{0,9}(?:liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|reacted|removed an?|"
@@ -54,7 +55,8 @@ def folded(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Split into words and BREAKs; scripts without spaces (Chinese, Japanese, Korean, Thai) go sign by sign."""
-    spoken = _DASH.sub(f" {BREAK} ", _NUMBER_SIGN.sub(" number ", _own_words(folded(text)))).translate(_SPEAK)
+    own = _MASKED.sub("fuck", _own_words(folded(text)))
+    spoken = _DASH.sub(f" {BREAK} ", _NUMBER_SIGN.sub(" number ", own)).translate(_SPEAK)
     written = "".join(f" {BREAK} " if each in _BREAKS else _spell(each) for each in spoken)
     return _without_idle_breaks([_latin(word) for word in _ends(written.split())])
 

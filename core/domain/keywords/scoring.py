@@ -1,7 +1,8 @@
 """Adds up what the phrases of a text say, leaving out words that a guard has explained (`bus stop`, `don't stop`)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from core.domain.keywords.grammar import Found, Text
 from core.domain.keywords.tables import Tables, Tongue
@@ -10,26 +11,41 @@ CERTAIN = 1.0
 LIKELY = 0.6
 _HINTS_AT_MOST = 0.5
 _LAUGHING = 0.4
+_STEP = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How strongly a text asks for something, and the words that say so."""
+    """How strongly a text asks for something, the words that say so, where they end and in which language."""
 
     weight: float
     matched: str
+    end: int = 0
+    tongue: Tongue | None = None
 
 
 NOTHING = Score(0.0, "")
 
 
 def score(tables: Tables, words: Sequence[str], kind: str) -> Score:
-    """Weigh a text in each language and take the language in which it says most; who laughs means it less."""
+    """Weigh a text in each language and take the language in which it says most; who laughs means it less.
+
+    A request with a qualifier is never more than likely: what exactly it asks for, a person must read.
+    """
     text = Text.of(words, tables.polite, tables.closers)
     borrowed = _span_of(tables.lingua_franca.guards.find(text))
     best = max((_in(tongue, text, kind, borrowed) for tongue in tables.tongues), key=lambda each: each.weight)
     lighter = 0.0 if tables.laughter.isdisjoint(words) else _LAUGHING
-    return Score(round(best.weight - lighter, 2), best.matched)
+    most = CERTAIN - _STEP if _is_qualified(best, text, tables.lingua_franca) else best.weight
+    return replace(best, weight=round(min(best.weight - lighter, most), 2))
+
+
+def _is_qualified(best: Score, text: Text, lingua_franca: Tongue) -> bool:
+    if best.tongue is None or best.weight < CERTAIN:
+        return False
+    own = {id(each): each for each in (best.tongue, lingua_franca)}.values()
+    behind = chain.from_iterable(each.afterthoughts.find(text) for each in own)
+    return any(each.start >= best.end for each in behind) or any(any(each.qualifiers.find(text)) for each in own)
 
 
 def _in(tongue: Tongue, text: Text, kind: str, borrowed: set[int]) -> Score:
@@ -43,7 +59,7 @@ def _in(tongue: Tongue, text: Text, kind: str, borrowed: set[int]) -> Score:
     said = covered | _span_of(asks)  # a word that made a request doesn't lift it too
     hints = [each for each in tongue.hints.find(text) if not said & _span(each)]
     weight = _apart(asks) + min(_HINTS_AT_MOST, _apart(hints))
-    return Score(weight, " ".join(text.words[first.start : first.end]))
+    return Score(weight, " ".join(text.words[first.start : first.end]), first.end, tongue)
 
 
 def _span(each: Found) -> set[int]:

@@ -20,13 +20,16 @@ class Tongue:
     """The phrases of one language; each language is weighed alone, for one's guard may be another's request.
 
     `asks` are requests by kind, `firm` ones that no guard explains away; `hints` lift a request, `guards` mean
-    something else with the same words.
+    something else with the same words. `qualifiers` leave a request likely (`at night`, `my old number`), wherever
+    they stand, `afterthoughts` only behind it (`…, but keep the others`): before it, `but` qualifies nothing.
     """
 
     asks: Mapping[str, Phrases]
     firm: Mapping[str, Phrases]
     hints: Phrases
     guards: Phrases
+    qualifiers: Phrases
+    afterthoughts: Phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,8 @@ def _tongue(language: Language, spelling: Spelling) -> Tongue:
         firm={kind: _phrases(language, f"{kind}_firm", spelling) for kind in ("opt_out", "opt_in")},
         hints=_phrases(language, "hints", spelling),
         guards=_phrases(language, "guards", spelling),
+        qualifiers=_phrases(language, "qualifiers", spelling),
+        afterthoughts=_phrases(language, "afterthoughts", spelling),
     )
 
 

@@ -46,7 +46,10 @@ OWN_WORDS = [
 
 
 class Sample(NamedTuple):
-    """A text of the corpus and what its writer wants."""
+    """A text of the corpus and what its writer wants.
+
+    `qualified` is a wish to stop that holds only for a time, a number or a kind of text: never to be read as certain.
+    """
 
     text: str
     kind: str
@@ -64,19 +67,20 @@ class Figures(NamedTuple):
 
 def corpus(*numbers: int) -> list[Sample]:
     """Read the corpus, or some of its parts."""
-    paths = [FOLDER / f"keywords_{number}.jsonl" for number in numbers or range(1, 7)]
+    paths = [FOLDER / f"keywords_{number}.jsonl" for number in numbers or range(1, 9)]
     return [Sample(**json.loads(line)) for path in paths for line in path.read_text("utf-8").splitlines()]
 
 
 def measure(samples: Sequence[Sample]) -> Figures:
-    """Compare what we read with what was meant."""
+    """Compare what we read with what was meant; a qualified request read as likely is neither right nor wrong."""
+    others = [each.text for each in samples if each.kind not in {"opt_out", "qualified"}]
     seen = Counter((each.kind == "opt_out", _opt_out(keywords.read(each.text))) for each in samples)
     wanted = sum(count for (meant, _), count in seen.items() if meant)
     certain = seen[True, "certain"] + seen[False, "certain"]
     return Figures(
         recall=1 - seen[True, "none"] / wanted,
         precision=seen[True, "certain"] / certain,
-        blocked_wrongly=(seen[False, "certain"] + seen[False, "likely"]) / (len(samples) - wanted),
+        blocked_wrongly=sum(_opt_out(keywords.read(text)) != "none" for text in others) / len(others),
     )
 
 
@@ -85,11 +89,14 @@ def _opt_out(reading: Reading) -> str:
 
 
 def test_opt_outs_are_found_and_nobody_else_is_silenced() -> None:
-    """The corpus was written in six parts, each but the first after the rules of its day were frozen.
+    """The corpus was written in eight parts, each but the first after the rules of its day were frozen.
 
     At first sight, before the rules learned from it, recall / precision of "certain" on each later part were: 2: .902 /
-    .990, 3: .926 / .972, 4 (meant to be hard): .842 / .955, 5: .919 / .990, 6: .908 / 1.000. Those, not the figures
-    below, say what to expect of texts that nobody here has seen; a person sees the texts that we read wrongly.
+    .990, 3: .926 / .972, 4 (meant to be hard): .842 / .955, 5: .919 / .990, 6: .908 / 1.000, 7 (an auditor's): .960 /
+    .964, 8 (four lots, each after the rules had learned from the one before): .930 / .973, .863 / .970, .882 / .973,
+    .974 / .964. In part 8 what was wrongly certain was a qualified request each time, never a text that asked for
+    nothing. Those, not the figures below, say what to expect of texts that nobody here has seen; a person sees what we
+    read wrongly. Texts of part 7 that its auditor had left without a label and that may mean either aren't in it.
     """
     figures = measure(corpus())
     assert figures.recall >= 0.99
@@ -98,7 +105,7 @@ def test_opt_outs_are_found_and_nobody_else_is_silenced() -> None:
 
 
 def test_the_corpus_is_large_and_mostly_held_out() -> None:
-    everything, later = corpus(), corpus(2, 3, 4, 5, 6)
+    everything, later = corpus(), corpus(2, 3, 4, 5, 6, 7, 8)
     assert len(everything) >= 500
     assert len(later) >= 0.3 * len(everything)
     assert len({each.text for each in corpus(1)}) == len(corpus(1))
@@ -107,8 +114,31 @@ def test_the_corpus_is_large_and_mostly_held_out() -> None:
 
 
 def test_help_and_start_are_told_from_stop_and_from_talk() -> None:
-    wrong = [each for each in corpus() if each.kind != "opt_out" and keywords.read(each.text).kind != each.kind]
-    assert wrong == []
+    read = [(each, keywords.read(each.text).kind) for each in corpus()]
+    asked = {"help", "opt_in"}
+    assert [each for each, kind in read if kind != each.kind and (kind in asked or each.kind in asked)] == []
+
+
+def test_qualified_requests_are_never_certain() -> None:
+    qualified = [each.text for each in corpus() if each.kind == "qualified"]
+    assert [text for text in qualified if _opt_out(keywords.read(text)) == "certain"] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop calling me, texts ok", "Don't you dare stop texting me", "stop texting me at night",
+        "delete my old number", "stop texting me but keep my wife on", "no me llamen, solo texto",
+        "trump 2024 stop", "I asked you to stop 3 times", "u got da wrong 1",
+    ],
+)  # fmt: skip
+def test_what_is_qualified_or_said_in_passing_is_likely(text: str) -> None:
+    assert _opt_out(keywords.read(text)) == "likely"
+
+
+def test_but_qualifies_only_what_stands_before_it() -> None:
+    assert keywords.read("Love what you do but please stop texting me").certainty == "certain"
+    assert keywords.read("please stop texting me but not my wife").certainty == "likely"
 
 
 @pytest.mark.parametrize(
@@ -264,6 +294,8 @@ def test_phrases_are_tied_to_the_bounds_of_clauses() -> None:
     assert found("it ~1 wrong|right phone?", text) == ["it says wrong"]
     assert found("says ~2 thanks", text) == []
     assert found("number , no", text) == ["number . no"]
+    assert found("quit >>", text) == ["quit"]
+    assert found("number >>", text) == []
 
 
 def found(written: str, text: Text) -> list[str]:
