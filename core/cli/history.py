@@ -1,6 +1,9 @@
 """Going through history for opt-outs and dead numbers that were missed: ours, an exported log, or Twilio's list."""
 
 import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +12,7 @@ import typer
 
 from core.cli import show
 from core.cli.show import AsJson
-from core.errors import Invalid
+from core.errors import Invalid, Rejected
 
 if TYPE_CHECKING:
     from core.usecases.backfill import Counts, Recorded
@@ -41,14 +44,30 @@ def backfill(*, csv: _Csv = None, twilio: _Days = None, restart: _Restart = Fals
     if csv:
         source, unreadable = _recorded(csv)
     elif twilio:
-        source = backfill.Recorded(f"twilio.{twilio}", record.history(since=now - timedelta(days=twilio), until=now))
+        with _telling_of_outages():
+            log = record.history(since=now - timedelta(days=twilio), until=now)
+            source = backfill.Recorded(f"twilio.{twilio}", log)
     if restart:
         with db.transaction() as session:
             backfill.restart(session, source)
     detail = record.code if settings.current().twilio_account_sid and not csv else None
-    counts = backfill.run(source, step=db.transaction, now=now, detail=detail).counts
+    with _telling_of_outages():
+        counts = backfill.run(source, step=db.transaction, now=now, detail=detail).counts
     counts.calls, counts.failed, counts.total = record.calls, unreadable, counts.total + unreadable
     _tell(counts, is_json=as_json)
+
+
+@contextmanager
+def _telling_of_outages() -> Iterator[None]:
+    from core.channels import LOOKUP_ERRORS
+
+    try:
+        yield
+    except LOOKUP_ERRORS as problem:
+        why = type(problem).__name__
+        raise Rejected(
+            f"Twilio can't be asked ({why}). What was gone through is saved: begin again to go on."
+        ) from None
 
 
 def _recorded(path: Path) -> "tuple[Recorded, int]":
@@ -60,7 +79,7 @@ def _recorded(path: Path) -> "tuple[Recorded, int]":
     except OSError as problem:
         raise Invalid(f"{path} can't be read: {problem.strerror}.") from None
     try:
-        entries, unreadable = message_log.read(content.decode("utf-8-sig").splitlines(keepends=True))
+        entries, unreadable = message_log.read(io.StringIO(content.decode("utf-8-sig"), newline=""))
     except UnicodeDecodeError:
         raise Invalid(f"{path} isn't a text in UTF-8. Export it again as CSV.") from None
     return Recorded(f"csv.{hashlib.sha256(content).hexdigest()[:16]}", entries), unreadable

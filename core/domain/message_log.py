@@ -41,7 +41,14 @@ def read(lines: Iterable[str]) -> tuple[list[Entry], int]:
         Invalid: it isn't such a log.
     """
     rows = csv.DictReader(lines)
-    columns = _columns(rows.fieldnames or ())
+    try:
+        columns = _columns(rows.fieldnames or ())
+        return _entries(list(rows), columns)
+    except csv.Error as problem:
+        raise Invalid(f"This isn't a CSV file as Twilio exports it ({problem}). Export the log again.") from None
+
+
+def _entries(rows: Iterable[Mapping[str, str | None]], columns: dict[str, str]) -> tuple[list[Entry], int]:
     found, unreadable = list[Entry](), 0
     for row in rows:
         try:

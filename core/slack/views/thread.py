@@ -139,7 +139,8 @@ def _notice(facts: Facts, inbound: Inbound | None) -> str:
     """Return what notifications show and screen readers read."""
     text = " ".join(visible(inbound.body).split()) if inbound else ""
     who = f"{_name(facts) or 'Somebody'} (…{facts.conversation.address[-4:]})"
-    return blocks.escape(f"{who}: {blocks.cut(text, _MOST_IN_NOTICE)}" if text else f"{who} sent a picture")
+    wordless = "sent a picture" if inbound and inbound.media else "sent an empty text"
+    return blocks.escape(f"{who}: {blocks.cut(text, _MOST_IN_NOTICE)}" if text else f"{who} {wordless}")
 
 
 def _state(facts: Facts) -> str:

@@ -81,3 +81,8 @@ def test_an_exported_log_is_read_and_its_broken_rows_are_counted() -> None:
 def test_what_is_no_log_is_refused() -> None:
     with pytest.raises(Invalid, match="message log"):
         message_log.read(["name,phone\n"])
+
+
+def test_a_field_without_end_is_refused() -> None:
+    with pytest.raises(Invalid, match="field larger"):
+        message_log.read(["From,To,Status,SentDate,Body\n", "x" * 200_000])
