@@ -1,42 +1,67 @@
 """Pace: how long to wait before a message may leave, shared by all workers through Redis."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
+# No moment further ahead than this is given to anybody.
+FURTHEST_S = 0.6
+# No text has more segments; the last one that was granted keeps the next from leaving for as long.
+_MOST_SEGMENTS = 12
+
 # Generic cell rate algorithm without burst: each message reserves its own stretch of time after the last one's. The
-# server's clock is the only one asked. If that clock was set back, the stretch ahead would be absurd: it starts anew.
+# server's clock is the only one asked. The key never expires: if there is none, Redis was wiped (or is new), and what
+# others were granted before lies ahead still. If the clock was set back, the stretch ahead would be absurd.
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local key, per_segment, horizon = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
-local free = tonumber(redis.call('GET', key) or 0)
-if free < now or free > now + horizon then free = now end
+local key, per_segment, furthest, most_wait = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local known, most_segments = now + tonumber(ARGV[4]), tonumber(ARGV[5])
+local free = tonumber(redis.call('GET', key))
+if not free then free = math.max(known, now + furthest) end
+if free > now + furthest + per_segment * most_segments then free = known end
+if free < now then free = now end
 local waits = {}
-for i = 3, #ARGV do
+for i = 6, #ARGV do
+  if free - now > most_wait then break end
   waits[#waits + 1] = free - now
   free = free + per_segment * tonumber(ARGV[i])
 end
-redis.call('SET', key, string.format('%.0f', free), 'PX', math.ceil((free - now) / 1000) + 60000)
-return waits
+redis.call('SET', key, string.format('%.0f', free))
+return {free - now, waits}
 """
-_HORIZON_S = 120
+
+
+class Reservation(NamedTuple):
+    """How long to wait for each message that was granted a moment, and how long until the next is free, in seconds."""
+
+    waits: list[float]
+    free_in: float
 
 
 class Pace:
     """The pace of senders, in segments per second, global over every process that shares the Redis."""
 
     def __init__(self, redis: Redis, *, segments_per_s: float) -> None:
-        self._redis = redis
         self._per_segment_us = 1_000_000 / segments_per_s
         self._reserve = redis.register_script(_RESERVE)
 
-    async def reserve(self, sender: str, segments: Sequence[int]) -> list[float]:
-        """Reserve a moment for each of the messages, in order; returns how long to wait for each, in seconds.
+    async def reserve(
+        self, sender: str, segments: Sequence[int], *, most_wait_s: float = FURTHEST_S, known_s: float = 0.0
+    ) -> Reservation:
+        """Reserve a moment for each of the messages, in order, as long as it is no further away than `most_wait_s`.
+
+        Those at the end that would have to wait for longer get none, and use up nothing. `known_s`: how far the caller
+        knows the pace to be given away, in seconds; asked where Redis has lost it.
 
         Raises:
             redis.exceptions.RedisError: Redis doesn't answer; nothing may leave without a reservation.
         """
-        horizon_us = _HORIZON_S * 1_000_000
-        waits = await self._reserve(keys=[f"pace:{sender}"], args=[self._per_segment_us, horizon_us, *segments])
-        return [wait / 1_000_000 for wait in waits]
+        limits = [_us(FURTHEST_S), _us(min(most_wait_s, FURTHEST_S)), _us(max(known_s, 0.0)), _MOST_SEGMENTS]
+        free_in, waits = await self._reserve(keys=[f"pace:{sender}"], args=[self._per_segment_us, *limits, *segments])
+        return Reservation([wait / 1_000_000 for wait in waits], free_in / 1_000_000)
+
+
+def _us(seconds: float) -> int:
+    return int(seconds * 1_000_000)

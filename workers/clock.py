@@ -33,10 +33,20 @@ class Clock:
         self._next = dict.fromkeys((entry.name for entry in entries), 0.0)
 
     def tick(self, now: datetime) -> None:
-        """Run what is due."""
+        """Run what is due; what fails keeps nothing else from its turn."""
         for entry in self._entries:
-            if self._next[entry.name] <= now.timestamp() and self._is_ours(entry, now):
-                entry.step(now)
+            try:
+                if self._is_due(entry, now) and self._is_ours(entry, now):
+                    entry.step(now)
+            except (OperationalError, BrokerConnectionError, RedisError):
+                raise
+            except Exception as error:  # an edge: the others must go on
+                log.exception("clock.entry_failed", entry=entry.name, error=type(error).__name__)
+
+    def _is_due(self, entry: Entry, now: datetime) -> bool:
+        until_s = self._next[entry.name] - now.timestamp()
+        # Further away than one turn: the machine's clock was set back.
+        return until_s <= 0 or until_s > entry.every.total_seconds()
 
     def _is_ours(self, entry: Entry, now: datetime) -> bool:
         every_s = entry.every.total_seconds()

@@ -2,51 +2,49 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy.exc import OperationalError
 
 from core.clock import utc_now
 from core.domain.channel import LONGEST_VALIDITY_S, Channel, Outcome, Outgoing, Unknown
+from core.limits import FURTHEST_S, Reservation
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed
+from workers.recorder import Book, Recorder
+from workers.transactions import beside
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
-# What is claimed must leave within this time, so that a pause or a STOP takes effect at once.
-_AHEAD_S = 0.4
-# Less where a pace makes the calls wait: one that misses its turn must wait once more.
-_AHEAD_OF_PACE_S = 0.3
+# What is claimed must leave within this time, so that a pause or a STOP takes effect at once; else it is given back.
 _MOST_HELD_S = 0.9
+# So much is claimed ahead, in seconds; less where a pace makes the calls wait.
+_AHEAD_S = 0.4
+_AHEAD_OF_PACE_S = 0.3
 _MOST_CLAIMED = 500
 _MOST_HELD = 1000
-_MOST_RECORDED = 500
-_RECORD_EVERY_S = 0.2
 _SMOOTHING = 0.5
 _TRY_AGAIN_S = 0.5
 # A moment missed by more than this is lost: to make up for many at once would break the pace.
 _LATE_S = 0.02
-# What was claimed longer ago isn't posted: we were held up, and its lease may end, the shortest being twice this.
+# What the database says was claimed longer ago isn't posted, since its lease may end, the shortest being twice this.
 _STALE_S = 20.0
 # A process that is told to stop has ten seconds; what has no answer by then is unknown.
 _LAST_CALLS_S = 6.0
 
 
-class Ledger(Protocol):
+class Ledger(Book, Protocol):
     """Where claims come from and results go; each call is one transaction, and blocks."""
 
     def claim(self, limit: int) -> list[Claimed]: ...
-
-    def record(self, results: Sequence[Result]) -> None: ...
 
     def release(self, claims: Sequence[Claimed]) -> None: ...
 
@@ -54,7 +52,9 @@ class Ledger(Protocol):
 class Pacing(Protocol):
     """What tells how long to wait; see `core.limits.Pace`."""
 
-    async def reserve(self, sender: str, segments: Sequence[int]) -> list[float]: ...
+    async def reserve(
+        self, sender: str, segments: Sequence[int], *, most_wait_s: float = ..., known_s: float = ...
+    ) -> Reservation: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,22 @@ class Speed:
     segments_per_s: float | None
 
 
+class _Held(NamedTuple):
+    """A claim in hand; it was given at `since` and may leave at `due_at`, both on the monotonic clock."""
+
+    claim: Claimed
+    since: float
+    due_at: float | None = None
+
+    def is_too_old(self, by: float = _MOST_HELD_S) -> bool:
+        return monotonic() - self.since > by or _is_older(self.claim, _STALE_S)
+
+
 class Drain:
-    """One sender being emptied by this process. All of it runs on one event loop; only the ledger's calls leave it."""
+    """One sender being emptied by this process. All of it runs on one event loop; only the ledger's calls leave it.
+
+    Claims go straight to the posters, or, where there is a pace, wait until a poster is free and a moment is granted.
+    """
 
     def __init__(self, sender: str, *, channel: Channel, ledger: Ledger, pace: Pacing, speed: Speed) -> None:
         self._sender = sender
@@ -74,9 +88,11 @@ class Drain:
         self._ledger = ledger
         self._pace = pace
         self._speed = speed
-        self._claims: asyncio.Queue[tuple[Claimed, float | None] | None] = asyncio.Queue()
-        self._results: list[Result] = []
-        self._held = self._posting = self._posted = 0
+        self._recorder = Recorder(ledger, gave_up=self.stop)
+        self._waiting: deque[_Held] = deque()  # for a moment of the pace
+        self._ready: asyncio.Queue[_Held | None] = asyncio.Queue()
+        self._missed: list[Claimed] = []  # to be given back
+        self._held = self._granted = self._posting = self._posted = 0
         self._ahead_s = _AHEAD_OF_PACE_S if speed.segments_per_s else _AHEAD_S
         self._late_s = max(_LATE_S, 0.5 / speed.segments_per_s) if speed.segments_per_s else _LATE_S
         self._rate = speed.segments_per_s / 2 if speed.segments_per_s else speed.in_flight * 4.0
@@ -84,8 +100,8 @@ class Drain:
         self._free_at = 0.0
         self._low = -1.0  # so few held that it is time to claim; a pace has its own time
         self._stirred = asyncio.Event()
-        self._has_batch = asyncio.Event()
-        self._is_stopping = self._is_dry = self._is_over = False
+        self._may_grant = asyncio.Event()
+        self._is_stopping = self._is_dry = False
         self.ended = asyncio.Event()
 
     def stop(self) -> None:
@@ -101,24 +117,31 @@ class Drain:
     async def run(self) -> int:
         """Send until nothing is due and everything is recorded. Returns how many calls were made."""
         posters = [asyncio.create_task(self._post_all()) for _ in range(self._speed.in_flight)]
-        recorder = asyncio.create_task(self._record_all())
-        await self._claim_all()
-        await self._give_back()
-        for _ in posters:
-            self._claims.put_nowait(None)
-        _, late = await asyncio.wait(posters, timeout=_LAST_CALLS_S if self._is_stopping else None)
-        for poster in late:
-            poster.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        self._is_over = True
-        self._has_batch.set()
-        await recorder
-        self.ended.set()
+        granter = asyncio.create_task(self._grant_all()) if self._speed.segments_per_s else None
+        recorder = asyncio.create_task(self._recorder.run())
+        try:
+            await self._claim_all()
+        finally:
+            if granter is not None:
+                granter.cancel()
+                await asyncio.gather(granter, return_exceptions=True)
+            await self._give_back()
+            for _ in posters:
+                self._ready.put_nowait(None)
+            _, late = await asyncio.wait(posters, timeout=_LAST_CALLS_S if self._is_stopping else None)
+            for poster in late:
+                poster.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+            await self._give_back()
+            self._recorder.close()
+            await recorder
+            self.ended.set()
         return self._posted
 
     async def _claim_all(self) -> None:
         while not self._is_stopping:
             self._stirred.clear()
+            await self._return_missed()
             wanted = self._wanted()
             if self._is_dry and not self._held and not self._posting:
                 return
@@ -126,11 +149,11 @@ class Drain:
                 await self._rest()
                 continue
             self._is_dry = True  # unless this claim brings something, or a nudge comes meanwhile
-            claims = await self._in_thread(partial(self._ledger.claim, wanted))
+            claims = await beside(partial(self._ledger.claim, wanted))
             if claims:
                 self._is_dry = False
                 self._measure()
-                await self._hold(claims)
+                self._hold(claims)
 
     async def _rest(self) -> None:
         """Wait until something happens, or until the sender's pace is about to allow the next."""
@@ -143,7 +166,9 @@ class Drain:
         ahead = min(self._rate * self._ahead_s, _MOST_HELD)
         if self._speed.segments_per_s:
             is_reserved = self._free_at - monotonic() > self._ahead_s / 2
-            return 0 if is_reserved else min(math.ceil(ahead), _MOST_CLAIMED)
+            if is_reserved or not self._free_calls() or len(self._waiting) > ahead / 2:
+                return 0
+            return min(math.ceil(ahead) - len(self._waiting), _MOST_CLAIMED)
         self._low = ahead / 2
         idle = self._speed.in_flight - self._posting
         if self._held > self._low + idle:
@@ -158,56 +183,94 @@ class Drain:
             self._rate = min(self._rate, self._speed.segments_per_s or math.inf)
         self._measured = (monotonic(), self._posted)
 
-    async def _hold(self, claims: list[Claimed]) -> None:
+    def _hold(self, claims: Sequence[Claimed]) -> None:
+        since = monotonic()
+        self._held += len(claims)
+        if self._speed.segments_per_s:
+            self._waiting.extend(_Held(claim, since) for claim in claims)
+            self._may_grant.set()
+        else:
+            for claim in claims:
+                self._ready.put_nowait(_Held(claim, since))
+
+    def _free_calls(self) -> int:
+        return self._speed.in_flight - self._posting - self._granted
+
+    async def _grant_all(self) -> None:
+        """Have what waits take its moments, as soon as there are calls for it: one that is taken and missed is lost."""
+        while True:
+            self._may_grant.clear()
+            while self._waiting and self._waiting[0].is_too_old():
+                self._miss(self._waiting.popleft())
+            again_s = await self._grant() if self._waiting and self._free_calls() > 0 else None
+            if self._waiting:
+                left_s = self._waiting[0].since + _MOST_HELD_S - monotonic()
+                again_s = max(min(left_s, again_s or left_s), 0.001)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._may_grant.wait(), again_s)
+
+    async def _grant(self) -> float | None:
+        """Reserve moments for the first ones that wait; returns in how many seconds to try again for the others."""
+        batch = [self._waiting.popleft() for _ in range(min(self._free_calls(), len(self._waiting)))]
+        left_s = batch[0].since + _MOST_HELD_S - self._late_s - monotonic()
+        waits: list[float] = []
         try:
-            waits = await self._waits(claims)
+            waits, free_in = await self._pace.reserve(
+                self._sender,
+                [held.claim.segments for held in batch],
+                most_wait_s=max(min(left_s, FURTHEST_S), 0.0),
+                known_s=self._free_at - monotonic(),
+            )
+            start = monotonic()
         except RedisError as error:
             log.warning("pace.unavailable", error=type(error).__name__)
-            await self._in_thread(partial(self._ledger.release, claims))
             await asyncio.sleep(_TRY_AGAIN_S)
-            return
-        start = monotonic()
-        self._held += len(claims)
-        for claim, wait in zip(claims, waits, strict=True):
-            self._claims.put_nowait((claim, None if wait is None else start + wait))
-        if self._speed.segments_per_s and waits[-1] is not None:
-            self._free_at = start + waits[-1] + claims[-1].segments / self._speed.segments_per_s
+            return None
+        finally:
+            self._waiting.extendleft(reversed(batch[len(waits) :]))
+        self._free_at = start + free_in
+        self._stirred.set()
+        self._granted += len(waits)
+        for held, wait in zip(batch, waits, strict=False):
+            self._ready.put_nowait(held._replace(due_at=start + wait))
+        if len(waits) == len(batch):
+            return None
+        while self._waiting and self._waiting[0].since + _MOST_HELD_S < self._free_at:
+            self._miss(self._waiting.popleft())
+        return free_in - self._ahead_s
 
-    async def _waits(self, claims: Sequence[Claimed]) -> Sequence[float | None]:
-        if self._speed.segments_per_s is None:
-            return [None] * len(claims)
-        return await self._pace.reserve(self._sender, [claim.segments for claim in claims])
+    def _miss(self, held: _Held) -> None:
+        """Have a claim given back: the next one takes it up."""
+        self._held -= 1
+        self._missed.append(held.claim)
+        self.look_again()
 
     async def _post_all(self) -> None:
-        while (item := self._claims.get_nowait() if self._claims.qsize() else await self._claims.get()) is not None:
-            claim, due_at = item
-            is_its_turn = due_at is None or await self._wait_for_turn(claim, due_at)
-            self._held -= 1
-            if not is_its_turn or _is_older(claim, _STALE_S):
-                await self._in_thread(partial(self._ledger.release, [claim]))
-                self._stirred.set()
+        while (held := self._ready.get_nowait() if self._ready.qsize() else await self._ready.get()) is not None:
+            if held.due_at is not None and not await self._is_on_time(held.due_at):
+                self._waiting.appendleft(held)
+                self._may_grant.set()
                 continue
+            if held.is_too_old():
+                self._miss(held)
+                continue
+            self._held -= 1
             self._posting += 1
-            await self._post(claim)
+            await self._post(held.claim)
             self._posting -= 1
             self._posted += 1
-            if self._is_dry or self._held <= self._low:
+            if held.due_at is not None:
+                self._may_grant.set()
+                self._stirred.set()
+            elif self._is_dry or self._held <= self._low:
                 self._stirred.set()
 
-    async def _wait_for_turn(self, claim: Claimed, due_at: float) -> bool:
-        """Wait for the moment that was reserved; who misses it takes another, or is given back if that is far off."""
+    async def _is_on_time(self, due_at: float) -> bool:
+        """Wait for the moment that was granted; tell whether we were not held up beyond it."""
         if (wait := due_at - monotonic()) > 0:
             await asyncio.sleep(wait)
-        # When all calls are busy the provider is slower than the pace, which is then in no danger.
-        is_idle = self._posting < self._speed.in_flight - 1
-        if not is_idle or monotonic() - due_at <= self._late_s:
-            return True
-        with suppress(RedisError):
-            (wait,) = await self._pace.reserve(self._sender, [claim.segments])
-            if _is_older(claim, _MOST_HELD_S - wait):
-                return False
-            await asyncio.sleep(wait)
-        return True
+        self._granted -= 1
+        return monotonic() - due_at <= self._late_s
 
     async def _post(self, claim: Claimed) -> None:
         outgoing = Outgoing(
@@ -226,42 +289,21 @@ class Drain:
             log.error("send.failed", delivery_id=claim.id, error=type(error).__name__)
             outcome = Unknown("We stumbled over it while it was sent.")
         finally:
-            self._results.append(Result(claim, outcome, utc_now()))
-            if len(self._results) >= _MOST_RECORDED:
-                self._has_batch.set()
+            self._recorder.add(Result(claim, outcome, utc_now()))
 
-    async def _record_all(self) -> None:
-        while not self._is_over:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._has_batch.wait(), _RECORD_EVERY_S)
-            self._has_batch.clear()
-            await self._record()
-
-    async def _record(self) -> None:
-        while self._results:
-            batch = self._results[:_MOST_RECORDED]
-            await self._in_thread(partial(self._ledger.record, batch))
-            del self._results[: len(batch)]
+    async def _return_missed(self) -> None:
+        if self._missed:
+            missed, self._missed = self._missed, []
+            await beside(partial(self._ledger.release, missed))
 
     async def _give_back(self) -> None:
-        """Return what was claimed and waits in the queue: it is known not to have left."""
-        waiting = []
-        while not self._claims.empty():
-            item = self._claims.get_nowait()
-            if item is not None:
-                waiting.append(item[0])
-        self._held -= len(waiting)
-        if waiting:
-            await self._in_thread(partial(self._ledger.release, waiting))
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Run one transaction beside the loop; while the database is away, wait for it: nothing in hand is dropped."""
-        while True:
-            try:
-                return await asyncio.to_thread(work)
-            except OperationalError as error:
-                log.warning("database.unavailable", error=type(error.orig).__name__)
-                await asyncio.sleep(_TRY_AGAIN_S)
+        """Return what was claimed and waits: it is known not to have left."""
+        while not self._ready.empty():
+            if (held := self._ready.get_nowait()) is not None:
+                self._waiting.append(held)
+        while self._waiting:
+            self._miss(self._waiting.popleft())
+        await self._return_missed()
 
 
 def _is_older(claim: Claimed, seconds: float) -> bool:

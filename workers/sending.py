@@ -90,6 +90,12 @@ class Ledger:
             )
             self._note_health(session, results)
 
+    def take_sid(self, result: Result) -> None:
+        """Take the provider's id of an accepted message from another row that holds it by mistake."""
+        with db.transaction() as session:
+            taken = recording.take_sid(session, result, now=utc_now())
+        log.warning("sid.taken", delivery_id=result.claim.id, rows=taken)
+
     def _note_health(self, session: Session, results: Sequence[Result]) -> None:
         """Note failures, and the first success after them; that all is well needs no writing down."""
         outcomes = [result.outcome for result in results if not isinstance(result.outcome, Unknown)]

@@ -15,6 +15,7 @@ from urllib.parse import quote_plus
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # ships no types
 from twilio.rest import Client  # type: ignore[import-untyped]  # ships no types
 
+from core.channels.answers import code_of, id_of, words_of
 from core.channels.posting import AnswerLost, NoConnection, Poster
 from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unknown
 from core.settings import Settings
@@ -25,8 +26,9 @@ ANSWER_S = 35.0
 _KEEP_ALIVE_S = 12.0
 # Behind a callback's address, unsigned: try again when we couldn't take it, five times within Twilio's 15 seconds.
 _INSIST = quote_plus("#rc=5&rp=all&rt=2500")
-# Our clock and Twilio's may differ by this much.
-_SKEW = timedelta(minutes=30)
+# Our clock and Twilio's may differ, ours may have been wrong when it was claimed, and a text found too much is one not
+# sent twice: as far back as the list goes.
+_SKEW = timedelta(days=1)
 _LATEST = 50
 
 
@@ -84,9 +86,7 @@ class Lookup:
         Raises:
             TwilioException: Twilio doesn't answer, or refuses.
         """
-        messages = self._sdk.messages.list(
-            to=outgoing.address, date_sent_after=since - timedelta(days=1), limit=_LATEST
-        )
+        messages = self._sdk.messages.list(to=outgoing.address, date_sent_after=since - _SKEW, limit=_LATEST)
         for message in messages:
             is_new = message.date_created is not None and message.date_created >= since - _SKEW
             is_alike = message.body == outgoing.body or not outgoing.body
@@ -154,5 +154,7 @@ def _outcome(status: int, body: bytes) -> Outcome:
     if not isinstance(answer, dict):
         return Unknown(f"Twilio answered {status} with something that isn't an object.")
     if status < 300:
-        return Accepted(answer["sid"]) if answer.get("sid") else Unknown("Twilio's answer has no sid.")
-    return Refused(int(answer.get("code") or status), str(answer.get("message") or status), status)
+        sid = id_of(answer.get("sid"))
+        return Accepted(sid) if sid else Unknown("Twilio's answer has no sid.")
+    code = code_of(answer.get("code"), otherwise=status)
+    return Refused(code, words_of(answer.get("message"), otherwise=str(status)), status)

@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 import aiohttp
 
+from core.channels.answers import id_of, words_of
 from core.domain import senders, vonage
 from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unknown
 from core.settings import Settings
@@ -24,7 +25,8 @@ _ANSWER_S = 35.0
 _KEEP_ALIVE_S = 12.0
 # Vonage takes no shorter validity.
 _SHORTEST_TTL_S = 20
-_SKEW = timedelta(minutes=30)
+# As for Twilio.
+_SKEW = timedelta(days=1)
 _code_in = re.compile(r"#(\d{3,5})$").search
 
 
@@ -44,7 +46,7 @@ class Vonage:
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Post one message, once; whatever the network does is told as an outcome."""
         try:
-            async with self._session.post(self._url, json=self.message(outgoing)) as response:
+            async with self._session.post(self._url, json=self.message(outgoing), allow_redirects=False) as response:
                 return _outcome(response.status, await response.read())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Refused(0, f"No connection to Vonage: {type(error).__name__}")
@@ -118,7 +120,7 @@ def _authorization(settings: Settings) -> str:
 
 
 def _outcome(status: int, body: bytes) -> Outcome:
-    if status >= 500:
+    if status >= 500 or 300 <= status < 400:
         return Unknown(f"Vonage answered {status}.")
     try:
         answer = json.loads(body)
@@ -127,8 +129,8 @@ def _outcome(status: int, body: bytes) -> Outcome:
     if not isinstance(answer, dict):
         return Unknown(f"Vonage answered {status} with something that isn't an object.")
     if status < 300:
-        uuid = answer.get("message_uuid")
-        return Accepted(str(uuid)) if uuid else Unknown("Vonage's answer has no message_uuid.")
+        uuid = id_of(answer.get("message_uuid"))
+        return Accepted(uuid) if uuid else Unknown("Vonage's answer has no message_uuid.")
     found = _code_in(str(answer.get("type") or ""))
-    told = str(answer.get("detail") or answer.get("title") or status)
+    told = words_of(answer.get("detail") or answer.get("title"), otherwise=str(status))
     return Refused(vonage.code(int(found[1]) if found else 0, http_status=status), told, status)

@@ -17,6 +17,9 @@ from core.usecases import consequences
 from core.usecases.sending import Claimed
 
 _LOOK_UP_AFTER = timedelta(seconds=30)
+_IS_OPEN = (DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN)
+# One that left no trace was put back to be sent again, and now its answer comes after all: it has left.
+_IS_NOT_SENT_AGAIN = (*_IS_OPEN, DeliveryStatus.PENDING)
 _COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "id": sa.BigInteger(),
     "attempt": sa.Integer(),
@@ -48,7 +51,8 @@ def record(
 ) -> None:
     """Write what the provider answered at once: accepted, refused (tried again later or for good), or unknown.
 
-    Only rows that are still `claimed` or `unknown` in the same attempt move: a receipt may have been quicker.
+    Only rows that are still `claimed` or `unknown` in the same attempt move: a receipt may have been quicker. What was
+    accepted after all moves also when it was put back, as long as it isn't claimed again.
     `retry_after`: seconds to wait after the first, second … try.
     Refusals have their consequences in the same transaction: an opt-out, a dead number, a blast that must pause.
     """
@@ -65,7 +69,7 @@ def record(
         .where(
             col(Delivery.id) == told.c.id,
             col(Delivery.attempt) == told.c.attempt,
-            col(Delivery.status).in_((DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN)),
+            col(Delivery.status).in_(_IS_OPEN) | (is_accepted & col(Delivery.status).in_(_IS_NOT_SENT_AGAIN)),
         )
         .values(
             status=told.c.status,
@@ -82,6 +86,32 @@ def record(
     if _count(moved) < len(results):
         _add_segments(session, [result.claim for result in results])
     consequences.follow(session, _refusals(results), now=now)
+
+
+def take_sid(session: Session, result: Result, *, now: datetime) -> int:
+    """Take the provider's id of an accepted message from another row, and let that one be looked up anew.
+
+    Of two alike texts to one person a look-up may have taken one for the other; the provider's own answer counts more.
+    Returns how many rows held it.
+    """
+    if not isinstance(result.outcome, Accepted):
+        return 0
+    taken = session.execute(
+        sa.update(Delivery)
+        .where(col(Delivery.provider_sid) == result.outcome.sid, col(Delivery.id) != result.claim.id)
+        .values(
+            status=DeliveryStatus.UNKNOWN,
+            provider_sid=None,
+            rank=0,
+            looks=0,
+            not_before=now,
+            accepted_at=None,
+            ended_at=None,
+            error="It was taken for another text of the same words.",
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return _count(taken)
 
 
 def _accept(session: Session, results: Sequence[Result], *, now: datetime) -> None:
@@ -131,7 +161,7 @@ def _accepting() -> sa.Update:
         .where(
             table.c.id == told.c.id,
             table.c.attempt == told.c.attempt,
-            table.c.status.in_([DeliveryStatus.CLAIMED.value, DeliveryStatus.UNKNOWN.value]),
+            table.c.status.in_([status.value for status in _IS_NOT_SENT_AGAIN]),
         )
         .values(
             status=DeliveryStatus.ACCEPTED.value,

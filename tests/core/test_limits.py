@@ -2,41 +2,70 @@
 
 import asyncio
 
+import pytest
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
-from core.limits import Pace
+from core.limits import FURTHEST_S, Pace
+from tests.factories import SENDER
 
 
-def ask(redis_url: str, *reservations: list[int], per_s: float = 10.0) -> list[list[float]]:
+def ask(redis_url: str, *reservations: list[int], per_s: float = 10.0, known_s: float = 0.0) -> list[list[float]]:
+    """Reserve one after the other, in a Redis that has been in use for long; return the waits of each."""
+
     async def reserve() -> list[list[float]]:
         async with Redis.from_url(redis_url) as redis:
-            return [await Pace(redis, segments_per_s=per_s).reserve("+12125550100", each) for each in reservations]
+            pace = Pace(redis, segments_per_s=per_s)
+            return [(await pace.reserve(SENDER, each, known_s=known_s)).waits for each in reservations]
 
     return asyncio.run(reserve())
 
 
-def test_messages_are_spread_evenly_by_their_segments(redis_url: str) -> None:
-    ((first, second, third),) = ask(redis_url, [1, 3, 1])
+@pytest.fixture
+def used(redis_url: str) -> str:
+    """A Redis that knows the sender."""
+    with SyncRedis.from_url(redis_url) as redis:
+        redis.set(f"pace:{SENDER}", 1)
+    return redis_url
+
+
+def test_messages_are_spread_evenly_by_their_segments(used: str) -> None:
+    ((first, second, third),) = ask(used, [1, 3, 1])
     assert first == 0
     assert round(second, 3) == 0.1
     assert round(third, 3) == 0.4
 
 
-def test_two_workers_share_one_pace(redis_url: str) -> None:
-    mine, theirs = ask(redis_url, [1] * 5, [1] * 5)
-    assert theirs[0] > 0.4
-    assert theirs[-1] > mine[-1] + 0.4
+def test_two_workers_share_one_pace(used: str) -> None:
+    mine, theirs = ask(used, [1] * 3, [1] * 3)
+    assert theirs[0] > 0.2
+    assert theirs[-1] > mine[-1] + 0.2
 
 
-def test_a_pause_leaves_no_burst_behind(redis_url: str) -> None:
-    ask(redis_url, [1])
-    ((first, second),) = ask(redis_url, [1, 1])
+def test_a_pause_leaves_no_burst_behind(used: str) -> None:
+    ask(used, [1])
+    ((first, second),) = ask(used, [1, 1])
     assert second - first > 0.099
+
+
+def test_nobody_is_granted_a_moment_that_is_far_off_and_it_is_not_used_up(used: str) -> None:
+    first, second, third = ask(used, [5, 5, 1], [1], [1])
+    assert len(first) == 2
+    assert second == third == []
 
 
 def test_a_clock_that_was_set_back_does_not_stop_a_sender(redis_url: str) -> None:
     with SyncRedis.from_url(redis_url) as redis:
-        redis.set("pace:+12125550100", "99999999999999999")
+        redis.set(f"pace:{SENDER}", "99999999999999999")
     ((wait,),) = ask(redis_url, [1])
     assert wait == 0
+
+
+def test_a_redis_that_was_wiped_grants_nothing_over_what_was_granted_before(redis_url: str) -> None:
+    """What others were granted lies at most so far ahead; what we were granted we know."""
+    (first,) = ask(redis_url, [1])
+    assert first == [FURTHEST_S]
+    with SyncRedis.from_url(redis_url) as redis:
+        redis.flushall()
+    (none,) = ask(redis_url, [1], known_s=2.0)
+    assert none == []

@@ -59,3 +59,24 @@ def test_a_clock_outlives_an_outage(redis_url: str, monkeypatch: pytest.MonkeyPa
     with Redis.from_url(redis_url) as redis:
         Clock([Entry("relay", timedelta(milliseconds=10), step)], redis).run(stopped)
     assert step.turns
+
+
+def test_a_clock_that_was_set_back_goes_on(redis_url: str) -> None:
+    step = Counted()
+    with Redis.from_url(redis_url) as redis:
+        clock = Clock([Entry("end_leases", timedelta(seconds=5), step)], redis)
+        clock.tick(NOON)
+        for late_s in range(0, 60, 5):
+            clock.tick(NOON - timedelta(hours=1) + timedelta(seconds=late_s))
+    assert len(step.turns) == 13
+
+
+def test_an_entry_that_fails_keeps_no_other_from_its_turn(redis_url: str) -> None:
+    def fail(now: datetime) -> None:
+        raise ValueError("an odd row")
+
+    step = Counted()
+    with Redis.from_url(redis_url) as redis:
+        clock = Clock([Entry("odd", HOURLY, fail), Entry("nag", HOURLY, step)], redis)
+        clock.tick(NOON)
+    assert step.turns == [NOON]

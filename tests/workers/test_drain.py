@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from sqlalchemy.exc import OperationalError
 
 from core.domain.channel import Accepted, Outcome, Outgoing, Unknown
+from core.limits import FURTHEST_S, Reservation
 from core.models import DeliveryKind
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed
@@ -41,6 +42,9 @@ class FakeLedger:
 
     def release(self, claims: Sequence[Claimed]) -> None:
         self.waiting += claims
+
+    def take_sid(self, result: Result) -> None:
+        """No two results have the same id here."""
 
     def _be_away(self) -> None:
         if self.outages:
@@ -76,16 +80,20 @@ class FakePace:
     def __init__(self, per_s: float) -> None:
         self.per_s, self.free_at, self.outages = per_s, 0.0, 0
 
-    async def reserve(self, sender: str, segments: Sequence[int]) -> list[float]:
+    async def reserve(
+        self, sender: str, segments: Sequence[int], *, most_wait_s: float = FURTHEST_S, known_s: float = 0.0
+    ) -> Reservation:
         if self.outages:
             self.outages -= 1
             raise RedisAway
-        now, waits = monotonic(), []
+        now, waits = monotonic(), list[float]()
         self.free_at = max(self.free_at, now)
         for count in segments:
+            if self.free_at - now > most_wait_s:
+                break
             waits.append(self.free_at - now)
             self.free_at += count / self.per_s
-        return waits
+        return Reservation(waits, self.free_at - now)
 
 
 def drain_of(ledger: FakeLedger, channel: FakeChannel, *, per_s: float | None = None, in_flight: int = 20) -> Drain:
@@ -174,7 +182,7 @@ def test_a_call_without_an_answer_at_the_end_is_unknown(monkeypatch: pytest.Monk
 
 
 def test_an_outage_of_the_database_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.drain._TRY_AGAIN_S", 0.01)
+    monkeypatch.setattr("workers.transactions._TRY_AGAIN_S", 0.01)
 
     async def story() -> None:
         ledger, channel = FakeLedger(40), FakeChannel()

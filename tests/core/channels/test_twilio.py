@@ -78,7 +78,7 @@ def test_the_callback_carries_our_id_and_attempt(servers: Servers) -> None:
 
 @pytest.mark.parametrize(
     ("to", "code"),
-    [("+12125550195", 21211), ("+12125550194", 20429)],
+    [("+12125550195", 21211), ("+12125550124", 20429)],
     ids=["invalid number", "too many requests"],
 )
 def test_a_refusal_keeps_twilios_code(servers: Servers, to: str, code: int) -> None:
@@ -142,4 +142,13 @@ def test_a_text_whose_answer_was_lost_is_found_again(servers: Servers) -> None:
 
 def test_an_older_text_with_the_same_words_is_not_mistaken_for_it(servers: Servers) -> None:
     sent(of(servers), text())
-    assert Lookup(of(servers)).find(text(), since=utc_now() + timedelta(hours=1)) is None
+    assert Lookup(of(servers)).find(text(), since=utc_now() + timedelta(days=2)) is None
+
+
+def test_a_clock_of_ours_that_was_wrong_at_the_claim_hides_no_text(servers: Servers) -> None:
+    accepted = sent(of(servers), text("+12125550124"))[0]
+    assert isinstance(accepted, Accepted)
+    for wrong in (timedelta(hours=-5), timedelta(hours=5)):
+        trace = Lookup(of(servers)).find(text("+12125550124"), since=utc_now() + wrong)
+        assert trace is not None
+        assert trace.sid == accepted.sid
