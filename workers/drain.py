@@ -17,7 +17,7 @@ from core.clock import utc_now
 from core.domain.channel import LONGEST_VALIDITY_S, Channel, Outcome, Outgoing, Unknown
 from core.limits import FURTHEST_S, Reservation
 from core.usecases.recording import Result
-from core.usecases.sending import Claimed
+from core.usecases.sending import Claimed, Claims
 from workers.recorder import Book, Recorder
 from workers.transactions import beside
 
@@ -43,7 +43,7 @@ _LAST_CALLS_S = 6.0
 class Ledger(Book, Protocol):
     """Where claims come from and results go; each call is one transaction, and blocks."""
 
-    def claim(self, limit: int) -> list[Claimed]: ...
+    def claim(self, limit: int) -> Claims: ...
 
     def release(self, claims: Sequence[Claimed]) -> None: ...
 
@@ -149,8 +149,9 @@ class Drain:
                 continue
             self._is_dry = True  # unless this claim brings something, or a nudge comes meanwhile
             claims = await beside(partial(self._ledger.claim, wanted))
-            if claims:
+            if claims.looked_at:
                 self._is_dry = False
+            if claims:
                 self._measure()
                 self._hold(claims)
 

@@ -20,10 +20,11 @@ from core.domain.caps import next_midnight
 from core.domain.channel import Channel, Refused, Unknown
 from core.limits import Pace
 from core.models import ChannelName
+from core.models.dialect import alone
 from core.settings import Settings
 from core.usecases import caps, failover, planning, rechecking, recording, sending
 from core.usecases.recording import Result
-from core.usecases.sending import Claimed
+from core.usecases.sending import Claimed, Claims
 from workers.broker import SENDING, broker
 from workers.drain import Drain, Speed
 
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 # Twilio measures with its own clock, and calls bunch on the way: stay this much below the rate.
 _MARGIN = 0.985
 _NO_CAP = 1_000_000
+# Somebody else's claim takes milliseconds; one that is stuck must not hold up all others.
+_PATIENCE_S = 0.3
 
 
 class Ledger:
@@ -41,13 +44,16 @@ class Ledger:
         self._turn = 0
         self._was_failing = False
 
-    def claim(self, limit: int) -> list[Claimed]:
+    def claim(self, limit: int) -> Claims:
         """Claim what is urgent first, then an equal share of every running blast; what one leaves, others take."""
-        config, now, claims = settings.current(), utc_now(), list[Claimed]()
+        config, now, claims = settings.current(), utc_now(), Claims()
         within = config.not_again_within(ChannelName.SMS)
         with db.transaction() as session:
             allowed = self._allowance(session, config, now)
             urgent, *blasts = sending.lanes(session)
+            if len(blasts) > 1 or sending.has_urgent(session, self._sender, now=now):
+                # Two claims at once, each of another message to the same person, would not count each other.
+                alone(session, "claims", patience_s=_PATIENCE_S)
             self._turn += 1
             shift = self._turn % len(blasts) if blasts else 0
             order = [urgent, *blasts[shift:], *blasts[:shift]]
@@ -55,7 +61,7 @@ class Ledger:
                 left = limit - len(claims)
                 share = left if lane is None else min(-(-left // (len(order) - index)), allowed - len(claims))
                 if share > 0:
-                    claims += sending.claim(
+                    taken = sending.claim(
                         session,
                         lane,
                         sender=self._sender,
@@ -64,6 +70,8 @@ class Ledger:
                         now=now,
                         heard_since=now - within if within else None,
                     )
+                    claims += taken
+                    claims.looked_at += taken.looked_at
             self._spend(session, config, len(claims), now)
         return claims
 

@@ -86,6 +86,8 @@ DELIVERY_MOVES: MappingProxyType[DeliveryStatus, frozenset[DeliveryStatus]] = Ma
 # Not yet known how these end: a blast isn't over while it has one that has not left.
 WAITING = frozenset({_D.PENDING, _D.CLAIMED, _D.UNKNOWN})
 IN_FLIGHT = frozenset({_D.ACCEPTED, _D.SENT})
+# What an unknown says whose answer we lost, not the provider.
+LEASE_ENDED = "No answer was recorded before its lease ended."
 
 _REFUSALS = MappingProxyType(
     {

@@ -82,8 +82,8 @@ class Delivery(SQLModel, table=True):
             "ix_deliveries_ended",
             "blast_id",
             "ended_at",
-            postgresql_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
-            sqlite_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
+            postgresql_where=sa.text("status IN ('delivered', 'undelivered', 'failed', 'refused')"),
+            sqlite_where=sa.text("status IN ('delivered', 'undelivered', 'failed', 'refused')"),
         ),
         sa.Index(
             "ix_deliveries_leased",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from time import monotonic, sleep
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,6 +45,8 @@ def read_in_order(session: Session) -> None:
         session.execute(_IN_ORDER)
 
 
+_TAKE_TURN = sa.text("SELECT pg_try_advisory_xact_lock(hashtext(:what))")
+_LOOK_AGAIN_S = 0.002
 _IN_ORDER = sa.text("SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)")
 
 
@@ -118,3 +121,18 @@ def _element(value: int | str) -> str:
         return str(value)
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def alone(session: Session, what: str, *, patience_s: float) -> bool:
+    """Have no other transaction do `what` until this one ends; returns False when another one kept it for too long.
+
+    SQLite has one writer anyway.
+    """
+    if not is_postgresql(session):
+        return True
+    until = monotonic() + patience_s
+    while not session.scalar(_TAKE_TURN, {"what": what}):
+        if monotonic() > until:
+            return False
+        sleep(_LOOK_AGAIN_S)
+    return True

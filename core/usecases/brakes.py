@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from core import outbox
 from core.domain.events import BlastChanged
-from core.domain.lifecycles import BlastStatus, DeliveryStatus, move
+from core.domain.lifecycles import LEASE_ENDED, BlastStatus, DeliveryStatus, move
 from core.domain.receipts import ENDS
 from core.models import AuditEntry, Blast, Delivery, Suppression, SuppressionCause
 
@@ -18,6 +18,11 @@ _MOST_FAILED_SHARE = 0.15
 _FEWEST_FAILED = 20
 _MOST_OPTED_OUT_SHARE = 0.03
 _FEWEST_OPTED_OUT = 10
+# Nobody knows of these whether they left: a provider that only answers with errors takes all of them, or none.
+_MOST_UNKNOWN_SHARE = 0.2
+_FEWEST_UNKNOWN = 20
+# Spelled as the index of what has ended is.
+_HAS_ENDED = (*ENDS, DeliveryStatus.REFUSED)
 
 
 def hold(session: Session, blast_id: UUID, reason: str, *, now: datetime) -> bool:
@@ -52,7 +57,7 @@ def alarming(session: Session) -> list[tuple[UUID, str]]:
 def _alarm(session: Session, blast_id: UUID, *, since: datetime) -> str | None:
     latest = session.scalars(
         sa.select(col(Delivery.status))
-        .where(col(Delivery.blast_id) == blast_id, col(Delivery.status).in_(ENDS), col(Delivery.ended_at) > since)
+        .where(col(Delivery.blast_id) == blast_id, col(Delivery.status).in_(_HAS_ENDED), col(Delivery.ended_at) > since)
         .order_by(col(Delivery.ended_at).desc())
         .limit(_WINDOW)
     ).all()
@@ -62,7 +67,31 @@ def _alarm(session: Session, blast_id: UUID, *, since: datetime) -> str | None:
             f"{failed} of the last {len(latest)} texts did not arrive. Look at the causes below; resume if they "
             "are no surprise, or cancel."
         )
-    return _opt_out_alarm(session, blast_id, since)
+    return _unknown_alarm(session, blast_id, since) or _opt_out_alarm(session, blast_id, since)
+
+
+def _unknown_alarm(session: Session, blast_id: UUID, since: datetime) -> str | None:
+    unknown = session.scalar(
+        sa.select(sa.func.count()).where(
+            col(Delivery.blast_id) == blast_id,
+            col(Delivery.status) == DeliveryStatus.UNKNOWN,
+            col(Delivery.claimed_at) > since,
+            col(Delivery.error) != LEASE_ENDED,
+        )
+    )
+    if not unknown or unknown < _FEWEST_UNKNOWN:
+        return None
+    if unknown >= _MOST_UNKNOWN_SHARE * (unknown + _left(session, blast_id, since)):
+        return (
+            f"The provider's answer to {unknown:,} texts was lost or an error, so nobody knows yet whether they left. "
+            "Each is being looked up there. Look at the provider's status page; resume when it is well, or cancel."
+        )
+    return None
+
+
+def _left(session: Session, blast_id: UUID, since: datetime) -> int:
+    query = sa.select(sa.func.count()).where(col(Delivery.blast_id) == blast_id, col(Delivery.accepted_at) > since)
+    return session.scalar(query) or 0
 
 
 def _opt_out_alarm(session: Session, blast_id: UUID, since: datetime) -> str | None:
@@ -79,9 +108,7 @@ def _opt_out_alarm(session: Session, blast_id: UUID, since: datetime) -> str | N
     )
     if not opted_out or opted_out < _FEWEST_OPTED_OUT:
         return None
-    left = session.scalar(
-        sa.select(sa.func.count()).where(col(Delivery.blast_id) == blast_id, col(Delivery.accepted_at) > since)
-    )
+    left = _left(session, blast_id, since)
     if left and opted_out >= _MOST_OPTED_OUT_SHARE * left:
         return (
             f"{opted_out} of {left:,} people opted out of this blast. Look at its words and its audience; resume if "

@@ -23,16 +23,20 @@ _RED_FAILED = 0.2
 Verdict = Literal["green", "amber", "red"]
 
 
-def choose(session: Session, blast_id: UUID, *, size: int) -> None:
-    """Choose whom a planned blast is tried on: `size` recipients, spread over area codes."""
+def choose(session: Session, blast_id: UUID, *, size: int, now: datetime) -> None:
+    """Choose whom a planned blast is tried on: `size` recipients, spread over area codes.
+
+    Who sleeps is chosen only when too few are awake: all others would wait for them.
+    """
     area = sa.func.substr(col(Delivery.address), 1, _AREA)
-    turn = sa.func.row_number().over(partition_by=area, order_by=col(Delivery.id)).label("turn")
+    sleeps = sa.case((col(Delivery.not_before) > now, 1), else_=0)
+    turn = sa.func.row_number().over(partition_by=(sleeps, area), order_by=col(Delivery.id)).label("turn")
     spread = (
-        sa.select(col(Delivery.id), turn)
+        sa.select(col(Delivery.id), sleeps.label("sleeps"), turn)
         .where(col(Delivery.blast_id) == blast_id, col(Delivery.status) == DeliveryStatus.PENDING)
         .subquery("spread")
     )
-    chosen = sa.select(spread.c.id).order_by(spread.c.turn, spread.c.id).limit(size)
+    chosen = sa.select(spread.c.id).order_by(spread.c.sleeps, spread.c.turn, spread.c.id).limit(size)
     session.execute(
         sa.update(Delivery)
         .where(col(Delivery.id).in_(chosen))

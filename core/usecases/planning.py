@@ -104,7 +104,7 @@ def start(
         return target
     plan(session, blast, sender=sender, among=among, quiet=quiet, now=now)
     if canary_size:
-        canary.choose(session, blast_id, size=canary_size)
+        canary.choose(session, blast_id, size=canary_size, now=now)
     outbox.record(session, BlastStarted(blast_id), now=now)
     return target
 

@@ -268,18 +268,23 @@ def _strike(session: Session, refusal: Refusal, *, now: datetime) -> None:
 
 
 def _hold_when_filtered(session: Session, refusal: Refusal, *, now: datetime) -> None:
-    """Pause a running blast when carriers filter too many of its latest messages."""
+    """Pause a running blast when carriers filter too many of its latest messages, since somebody last resumed it."""
     # One batch at a time counts: two that each saw half of the failures would both find them too few.
-    is_running = session.scalar(
-        sa.select(col(Blast.id))
+    running = session.execute(
+        sa.select(col(Blast.resumed_at))
         .where(col(Blast.id) == refusal.blast_id, col(Blast.status) == BlastStatus.SENDING)
         .with_for_update()
-    )
-    if refusal.blast_id is None or not is_running:
+    ).one_or_none()
+    if refusal.blast_id is None or running is None:
         return
+    since = running.resumed_at
     latest = session.scalars(
         sa.select(col(Delivery.error_code))
-        .where(col(Delivery.blast_id) == refusal.blast_id, col(Delivery.status).in_(ENDS))
+        .where(
+            col(Delivery.blast_id) == refusal.blast_id,
+            col(Delivery.status).in_(ENDS),
+            col(Delivery.ended_at) > since if since else sa.true(),
+        )
         .order_by(col(Delivery.ended_at).desc())
         .limit(failures.CONTENT_WINDOW)
     ).all()

@@ -1,6 +1,6 @@
 """What happens to a delivery on its way out: queued, claimed before the call, given back, unknown after its lease."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col
 
-from core.domain.lifecycles import IN_FLIGHT, BlastStatus, DeliveryStatus
+from core.domain.lifecycles import IN_FLIGHT, LEASE_ENDED, BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus, ChannelName, Delivery, DeliveryKind, SkipReason, Suppression
 from core.models.columns import UtcDateTime
 from core.models.dialect import read_in_order, recordset
@@ -34,6 +34,8 @@ _OTHER = sa.alias(_TABLE, "other")
 _MAY_HAVE_REACHED = [
     status.value for status in (DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN, *IN_FLIGHT, DeliveryStatus.DELIVERED)
 ]
+# What has left counts against the hour, even if it didn't arrive: two machines that answer each other must end.
+_HAS_NOT_LEFT = [status.value for status in (DeliveryStatus.PENDING, DeliveryStatus.REFUSED, DeliveryStatus.SKIPPED)]
 
 
 class Claimed(NamedTuple):
@@ -48,6 +50,14 @@ class Claimed(NamedTuple):
     blast_id: UUID | None
     closes_at: datetime | None = None
     claimed_at: datetime | None = None
+
+
+class Claims(list[Claimed]):
+    """What a claim brought. `looked_at`: how many rows it decided on, also those that it skipped or put off."""
+
+    def __init__(self, claimed: Iterable[Claimed] = (), *, looked_at: int = 0) -> None:
+        super().__init__(claimed)
+        self.looked_at = looked_at
 
 
 def queue(
@@ -115,6 +125,11 @@ def _due(sender: Bound[str], lane: Bound[UUID] | None, now: Bound[datetime]) -> 
     ]
 
 
+def has_urgent(session: Session, sender: str, *, now: datetime) -> bool:
+    """Tell whether a reply, an answer or a test is due."""
+    return session.scalar(sa.select(sa.literal(1)).where(*_due(sender, None, now)).limit(1)) is not None
+
+
 def lanes(session: Session) -> list[UUID | None]:
     """Return what shares a sender: first everything urgent (None), then each running blast."""
     return [None, *session.scalars(_RUNNING)]
@@ -129,7 +144,7 @@ def claim(
     hourly_cap: int,
     now: datetime,
     heard_since: datetime | None = None,
-) -> list[Claimed]:
+) -> Claims:
     """Claim up to `limit` due messages of a lane, oldest first, each of them for this process alone.
 
     One statement decides: whoever is suppressed by now is skipped, a blast that isn't `sending` by now yields nothing,
@@ -144,7 +159,7 @@ def claim(
     read_in_order(session)
     rows = session.execute(_claiming(is_urgent=lane is None, is_capped=is_capped), bound).all()
     claimed = [row for row in rows if row.status == DeliveryStatus.CLAIMED.value]
-    return _with_bodies(session, lane, claimed, now=now)
+    return Claims(_with_bodies(session, lane, claimed, now=now), looked_at=len(rows))
 
 
 @lru_cache(maxsize=3)
@@ -155,13 +170,19 @@ def _claiming(*, is_urgent: bool, is_capped: bool) -> sa.Update:
     cause = sa.func.coalesce(_cause(lane), _heard_lately()) if is_capped else _cause(lane)
     due = (
         # Judged here, where each row is looked at once, rather than in every column that depends on it.
-        sa.select(_TABLE.c.id, cause.label("cause"), _has_had_enough().label("has_had_enough"))
+        sa.select(_TABLE.c.id, _TABLE.c.address, cause.label("cause"), _sent_within_the_hour().label("sent"))
         .where(*_due(sa.bindparam("by", type_=sa.String()), lane, now))
         .order_by(_TABLE.c.priority, _TABLE.c.not_before, _TABLE.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer()))
         .with_for_update(skip_locked=True, of=_TABLE)
         .cte("due")
     )
+    # A blast has one copy for each; of what is urgent, several may be for one person, and all of them count.
+    earlier = (
+        sa.func.row_number().over(partition_by=due.c.address, order_by=due.c.id) - 1 if is_urgent else sa.literal(0)
+    )
+    has_had_enough = due.c.sent + earlier >= sa.bindparam("cap", type_=sa.Integer())
+    due = sa.select(due.c.id, due.c.cause, has_had_enough.label("has_had_enough")).cte("judged")
     is_suppressed = due.c.cause.is_not(None)
     may_go = sa.not_(sa.or_(is_suppressed, due.c.has_had_enough))
     told = ("id", "attempt", "address", "body", "contact_id", "closes_at")
@@ -213,16 +234,20 @@ def _cause(lane: Bound[UUID] | None) -> sa.ScalarSelect[str | None]:
     )
 
 
-def _has_had_enough() -> sa.ColumnElement[bool]:
+def _sent_within_the_hour() -> sa.ScalarSelect[int]:
     since = sa.bindparam("an_hour_ago", type_=UtcDateTime())
-    sent = (
+    return (
         sa.select(sa.func.count())
         .select_from(_OTHER)
-        .where(_OTHER.c.address == _TABLE.c.address, _OTHER.c.claimed_at > since)
+        .where(
+            _OTHER.c.address == _TABLE.c.address,
+            _OTHER.c.claimed_at > since,
+            _OTHER.c.id != _TABLE.c.id,
+            _OTHER.c.status.not_in(_HAS_NOT_LEFT),
+        )
         .scalar_subquery()
         .correlate(_TABLE)
     )
-    return sent >= sa.bindparam("cap", type_=sa.Integer())
 
 
 def _heard_lately() -> sa.ColumnElement[str | None]:
@@ -307,7 +332,7 @@ def end_leases(session: Session, *, lease: timedelta, now: datetime) -> int:
     ended = session.execute(
         sa.update(Delivery)
         .where(*_is_stale(lease, now))
-        .values(status=DeliveryStatus.UNKNOWN, error="No answer was recorded before its lease ended.", not_before=now)
+        .values(status=DeliveryStatus.UNKNOWN, error=LEASE_ENDED, not_before=now)
         .execution_options(synchronize_session=False)
     )
     return int(ended.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it

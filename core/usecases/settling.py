@@ -43,7 +43,15 @@ def take_due(session: Session, *, now: datetime) -> list[tuple[Outgoing, datetim
 
     One whose contact changed since has no text: it is no longer known what it said.
     """
-    due = sa.select(col(Delivery.id)).where(*_is_due(now)).limit(_MOST).with_for_update(skip_locked=True).cte("due")
+    due = (
+        sa.select(col(Delivery.id))
+        .where(*_is_due(now))
+        # Those that were looked up least, so that a storm of them keeps none from its first look.
+        .order_by(col(Delivery.looks), col(Delivery.not_before))
+        .limit(_MOST)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
     taken = session.execute(
         sa.update(Delivery)
         .where(col(Delivery.id).in_(sa.select(due.c.id)))

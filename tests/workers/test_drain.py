@@ -13,7 +13,7 @@ from core.domain.channel import Accepted, Outcome, Outgoing, Unknown
 from core.limits import FURTHEST_S, Reservation
 from core.models import DeliveryKind
 from core.usecases.recording import Result
-from core.usecases.sending import Claimed
+from core.usecases.sending import Claimed, Claims
 from tests.factories import NOON, SENDER, phone
 from workers import drain
 from workers.drain import Drain, Speed
@@ -29,12 +29,12 @@ class FakeLedger:
         self.was_dry = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
-    def claim(self, limit: int) -> list[Claimed]:
+    def claim(self, limit: int) -> Claims:
         self._be_away()
         taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
         if not taken:
             self._loop.call_soon_threadsafe(self.was_dry.set)
-        return taken
+        return Claims(taken, looked_at=len(taken))
 
     def record(self, results: Sequence[Result]) -> None:
         self._be_away()
@@ -177,6 +177,23 @@ def test_a_call_without_an_answer_at_the_end_is_unknown(monkeypatch: pytest.Monk
         await running
         assert {type(result.outcome) for result in ledger.results} == {Unknown}
         assert len(ledger.results) + len(ledger.waiting) == 3
+
+    asyncio.run(story())
+
+
+def test_a_claim_that_only_skips_is_not_the_end_of_the_queue() -> None:
+    class Skipping(FakeLedger):
+        """Skips everything for a while, as where most of a blast's people opted out."""
+
+        skipped = 0
+
+        def claim(self, limit: int) -> Claims:
+            self.skipped += 1
+            return Claims(looked_at=limit) if self.skipped < 5 else super().claim(limit)
+
+    async def story() -> None:
+        ledger, channel = Skipping(3), FakeChannel()
+        assert await asyncio.wait_for(drain_of(ledger, channel).run(), 5) == 3
 
     asyncio.run(story())
 

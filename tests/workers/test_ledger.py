@@ -12,6 +12,7 @@ from core import db, settings
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Blast, Delivery
+from core.models.dialect import alone
 from tests import databases, factories
 from tests.factories import SENDER
 
@@ -119,3 +120,56 @@ def test_nudges_to_start_what_is_being_planned_hold_up_one_thread_alone() -> Non
             done, held_up = wait(nudged, timeout=5, return_when="FIRST_EXCEPTION")
             assert (len(done), len(held_up)) == (2, 1)
         wait(nudged, timeout=5)
+
+
+@databases.on_postgresql
+@pytest.mark.parametrize("capped", ["FREQUENCY_CAPS", "MAX_PER_RECIPIENT_PER_HOUR"])
+def test_workers_that_claim_at_once_count_each_others_claims(chosen: pytest.MonkeyPatch, capped: str) -> None:
+    """Each of four blasts has a text for each person, who may have one: that of whoever claims first."""
+    from workers.sending import Ledger
+
+    chosen.setenv(capped, {"FREQUENCY_CAPS": "sms=2", "MAX_PER_RECIPIENT_PER_HOUR": "1"}[capped])
+    settings.current.cache_clear()
+    people, blasts = 60, 4
+    for _ in range(blasts):
+        running(people)
+    with ThreadPoolExecutor(blasts) as pool:
+        taken = [claim for claims in pool.map(lambda _: Ledger(SENDER).claim(people), range(16)) for claim in claims]
+    assert len(taken) == len({claim.address for claim in taken}) == people
+
+
+@databases.on_postgresql
+def test_a_claim_that_is_stuck_holds_up_no_other_for_long() -> None:
+    from workers.sending import Ledger
+
+    running(2)
+    running(2)
+    with db.transaction() as stuck:
+        assert alone(stuck, "claims", patience_s=0)
+        with db.transaction() as session:
+            assert not alone(session, "claims", patience_s=0)
+        assert len(Ledger(SENDER).claim(9)) == 4
+
+
+def test_blasts_take_turns_at_being_first() -> None:
+    """With one text allowed at a time, as on a slow sender, the second blast isn't starved by the first."""
+    from workers.sending import Ledger
+
+    running(6)
+    running(6)
+    ledger = Ledger(SENDER)
+    first = [claim.blast_id for _ in range(6) for claim in ledger.claim(1)]
+    assert [first.count(each) for each in set(first)] == [3, 3]
+
+
+def test_what_is_urgent_comes_before_every_blast() -> None:
+    from workers.sending import Ledger
+
+    running(6)
+    running(6)
+    with db.transaction() as session:
+        factories.delivery(session, 50)
+    ledger = Ledger(SENDER)
+    assert [claim.blast_id for claim in ledger.claim(1)] == [None]
+    blasts = [claim.blast_id for claim in ledger.claim(8)]
+    assert sorted(blasts.count(each) for each in set(blasts)) == [4, 4]

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 
 from core.domain.channel import Accepted, Unknown
 from core.usecases.recording import Result
+from core.usecases.sending import Claims
 from tests.factories import NOON
 from tests.workers.test_drain import FakeChannel, FakeLedger, drain_of
 from workers.recorder import Recorder
@@ -86,10 +87,10 @@ def test_closing_writes_what_is_left(count: int) -> None:
 class BrokenLedger(FakeLedger):
     """A ledger with a defect: its second claim fails for no known reason."""
 
-    def claim(self, limit: int) -> list[object]:  # type: ignore[override]  # never returns
+    def claim(self, limit: int) -> Claims:
         if len(self.waiting) < 50:
             raise ZeroDivisionError
-        return super().claim(10)  # type: ignore[return-value]  # as above
+        return super().claim(10)
 
 
 def test_a_claim_that_fails_loses_nothing_of_what_was_sent() -> None:

@@ -414,8 +414,8 @@ def upgrade() -> None:
             "ix_deliveries_ended",
             ["blast_id", "ended_at"],
             unique=False,
-            postgresql_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
-            sqlite_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
+            postgresql_where=sa.text("status IN ('delivered', 'undelivered', 'failed', 'refused')"),
+            sqlite_where=sa.text("status IN ('delivered', 'undelivered', 'failed', 'refused')"),
         )
         batch_op.create_index(
             "ix_deliveries_leased",
@@ -659,8 +659,8 @@ def downgrade() -> None:
         )
         batch_op.drop_index(
             "ix_deliveries_ended",
-            postgresql_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
-            sqlite_where=sa.text("status IN ('delivered', 'undelivered', 'failed')"),
+            postgresql_where=sa.text("status IN ('delivered', 'undelivered', 'failed', 'refused')"),
+            sqlite_where=sa.text("status IN ('delivered', 'undelivered', 'failed', 'refused')"),
         )
         batch_op.drop_index(
             "ix_deliveries_leased",

@@ -1,14 +1,15 @@
 """A blast is tried on a few first, and held when something is out of the ordinary."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import db
-from core.domain.lifecycles import BlastStatus, DeliveryStatus
+from core.domain.hours import QuietHours
+from core.domain.lifecycles import LEASE_ENDED, BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus, Delivery, Role
 from core.usecases import approval, brakes, canary, planning, sending, suppression
 from tests import factories
@@ -123,4 +124,110 @@ def test_what_somebody_looked_at_holds_it_no_second_time(session: Session) -> No
     assert not brakes.hold(session, blast_id, reason, now=LATER)
     admin = factories.staff(session, "U0ADMIN", role=Role.ADMIN)
     approval.resume(session, blast_id, by=admin, seen=fresh(session, blast).revision, now=LATER)
+    assert brakes.alarming(session) == []
+
+
+def test_who_sleeps_is_not_tried_while_enough_are_awake(session: Session) -> None:
+    """Ten in the morning in New York is four in Honolulu: all others would wait for its morning."""
+    morning = datetime(2026, 6, 3, 14, 0, tzinfo=UTC)
+    east = [factories.contact(session, number, zones="America/New_York") for number in range(12)]
+    far = [
+        factories.contact(session, 200 + number, phone=f"+1808555{number:04}", zones="Pacific/Honolulu")
+        for number in range(12)
+    ]
+    audience = factories.audience(session, contacts=far + east)
+    blast = factories.blast(session, [audience], starts_at=morning)
+    quiet, day = QuietHours.parse("09:00-20:00"), timedelta(days=1)
+    planning.start(session, blast.id, sender=SENDER, quiet=quiet, max_lag=day, canary_size=10, now=morning)
+    claims = sending.claim(session, blast.id, sender=SENDER, limit=99, hourly_cap=10, now=morning)
+    assert len(claims) == 10
+    assert not {each.address for each in claims} & {contact.phone for contact in far}
+
+
+def ended(session: Session, blast: Blast, **counts: int) -> None:
+    """Bring so many of a blast's deliveries to each of these ends."""
+    ids = claim(session, blast)
+    for name, count in counts.items():
+        end(session, ids[:count], DeliveryStatus(name))
+        ids = ids[count:]
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict"),
+    [
+        ({"delivered": 100}, "green"),
+        ({"delivered": 95, "undelivered": 5}, "green"),
+        ({"delivered": 94, "undelivered": 6}, "amber"),
+        ({"delivered": 90, "sent": 10}, "green"),
+        ({"delivered": 89, "sent": 11}, "amber"),
+        ({"delivered": 81, "failed": 19}, "amber"),
+        ({"delivered": 80, "failed": 20}, "red"),
+        ({"delivered": 80, "refused": 20}, "red"),
+        ({"delivered": 80, "undelivered": 10, "failed": 5, "refused": 5}, "red"),
+    ],
+    ids=str,
+)
+def test_what_the_first_ones_came_to_decides(session: Session, counts: dict[str, int], verdict: str) -> None:
+    blast = running(session, 100, canary_size=100)
+    ended(session, blast, **counts)
+    assert judge(session, blast) == verdict
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_held"),
+    [
+        ({"delivered": 114, "undelivered": 20}, False),
+        ({"delivered": 113, "undelivered": 20}, True),
+        ({"delivered": 113, "failed": 10, "refused": 10}, True),
+        ({"refused": 20}, True),
+        ({"refused": 19}, False),
+    ],
+    ids=str,
+)
+def test_a_share_that_fails_holds_a_blast(session: Session, counts: dict[str, int], *, is_held: bool) -> None:
+    blast = running(session, sum(counts.values()))
+    ended(session, blast, **counts)
+    assert bool(brakes.alarming(session)) is is_held
+
+
+def test_only_the_latest_count(session: Session) -> None:
+    blast = running(session, 240)
+    ids = claim(session, blast)
+    end(session, ids[:40], DeliveryStatus.UNDELIVERED)
+    end(session, ids[40:], DeliveryStatus.DELIVERED)
+    session.execute(sa.update(Delivery).where(col(Delivery.id).in_(ids[40:])).values(ended_at=LATER))
+    assert brakes.alarming(session) == []
+
+
+@pytest.mark.parametrize(("opted_out", "is_held"), [(11, False), (12, True)])
+def test_a_share_that_opts_out_holds_a_blast(session: Session, opted_out: int, *, is_held: bool) -> None:
+    blast = running(session, 400)
+    end(session, claim(session, blast), DeliveryStatus.DELIVERED)
+    for number in range(opted_out):
+        suppression.opt_out(session, factories.phone(number), source="inbound", now=LATER)
+    assert bool(brakes.alarming(session)) is is_held
+
+
+def unknown(session: Session, ids: list[int], error: str) -> None:
+    session.execute(
+        sa.update(Delivery)
+        .where(col(Delivery.id).in_(ids))
+        .values(status=DeliveryStatus.UNKNOWN, claimed_at=LATER, error=error)
+    )
+
+
+@pytest.mark.parametrize(("count", "is_held"), [(19, False), (20, True)])
+def test_a_provider_that_answers_with_errors_only_is_sent_no_more(
+    session: Session, count: int, *, is_held: bool
+) -> None:
+    blast = running(session, 100)
+    ids = claim(session, blast)
+    end(session, ids[20:], DeliveryStatus.SENT)
+    unknown(session, ids[:count], "Twilio answered 500.")
+    assert bool(brakes.alarming(session)) is is_held
+
+
+def test_a_worker_that_died_is_not_the_providers_fault(session: Session) -> None:
+    blast = running(session, 100)
+    unknown(session, claim(session, blast), LEASE_ENDED)
     assert brakes.alarming(session) == []

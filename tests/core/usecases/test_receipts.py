@@ -169,6 +169,14 @@ def test_ten_filtered_messages_pause_the_blast_and_suppress_nobody(session: Sess
     assert session.scalars(sa.select(col(Suppression.id))).all() == []
 
 
+def test_after_somebody_resumed_one_more_filtered_message_pauses_nothing(session: Session) -> None:
+    blast = factories.blast(session, **SENDING, resumed_at=NOON + timedelta(hours=1))
+    copies = [factories.delivery(session, number, blast_id=blast.id, **CLAIMED) for number in range(20)]
+    for copy in copies[:10]:
+        report(session, copy, "undelivered", code=30007)
+    assert status(session, blast) is BlastStatus.SENDING
+
+
 def test_a_blast_that_is_over_is_not_paused(session: Session) -> None:
     blast = factories.blast(session, status=BlastStatus.FINISHED)
     report(session, factories.delivery(session, blast_id=blast.id, **CLAIMED), "undelivered", code=30034)

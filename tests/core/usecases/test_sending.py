@@ -16,7 +16,7 @@ from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Blast, Contact, Delivery, DeliveryKind, SkipReason
 from core.usecases import planning, recording, sending, suppression
 from core.usecases.recording import Result
-from core.usecases.sending import Claimed
+from core.usecases.sending import Claimed, Claims
 from tests import factories
 from tests.factories import NOON, SENDER
 
@@ -43,7 +43,7 @@ def running(session: Session, count: int = 3, **values: Any) -> Blast:
 
 def claim(
     session: Session, lane: UUID | None, *, limit: int = 100, hourly_cap: int = 10, at: timedelta | None = None
-) -> list[Claimed]:
+) -> Claims:
     now = NOON + (at or timedelta())
     return sending.claim(session, lane, sender=SENDER, limit=limit, hourly_cap=hourly_cap, now=now)
 
@@ -123,6 +123,41 @@ def test_nobody_gets_more_than_the_cap_within_an_hour(session: Session) -> None:
     statuses = [row.status for row in rows(session)]
     assert sorted(statuses) == [DeliveryStatus.ACCEPTED, DeliveryStatus.ACCEPTED, DeliveryStatus.PENDING]
     assert len(claim(session, None, hourly_cap=2, at=timedelta(minutes=61))) == 1
+
+
+def test_of_what_is_urgent_for_one_person_no_more_than_the_cap_is_claimed_at_once(session: Session) -> None:
+    for _ in range(15):
+        factories.delivery(session, 0)
+    factories.delivery(session, 1)
+    claims = claim(session, None)
+    assert sorted(each.address for each in claims) == [factories.phone(0)] * 10 + [factories.phone(1)]
+    assert claim(session, None) == []
+    assert len(claim(session, None, at=timedelta(minutes=61))) == 5
+
+
+def test_what_did_not_leave_does_not_count_against_its_own_cap(session: Session) -> None:
+    factories.delivery(session, 0)
+    sending.release(session, claim(session, None, hourly_cap=1))
+    again = claim(session, None, hourly_cap=1, at=timedelta(seconds=1))
+    record(session, again, Refused(20429, "Too Many Requests", 429))
+    assert len(claim(session, None, hourly_cap=1, at=timedelta(minutes=5))) == 1
+
+
+def test_what_was_refused_counts_for_nobody(session: Session) -> None:
+    for _ in range(2):
+        factories.delivery(session, 0)
+    first = claim(session, None, limit=1, hourly_cap=1)
+    record(session, first, Refused(30034, "Unregistered number", 400))
+    assert len(claim(session, None, hourly_cap=1, at=timedelta(seconds=1))) == 1
+
+
+def test_a_claim_tells_how_many_it_looked_at(session: Session) -> None:
+    blast = running(session)
+    for number in range(3):
+        suppression.opt_out(session, factories.phone(number), source="inbound", now=NOON)
+    claims = claim(session, blast.id)
+    assert (list(claims), claims.looked_at) == ([], 3)
+    assert claim(session, blast.id).looked_at == 0
 
 
 def test_an_accepted_message_keeps_its_sid(session: Session) -> None:

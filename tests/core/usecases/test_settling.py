@@ -106,3 +106,16 @@ def test_a_clock_put_forward_does_not_have_it_sent_again_while_its_call_is_under
         assert status(session) is DeliveryStatus.UNKNOWN
     look_up(session, None, after=timedelta(hours=1) + 2 * MINUTE, before=0)
     assert status(session) is DeliveryStatus.PENDING
+
+
+def test_in_a_storm_of_unknowns_each_gets_its_look_before_any_gets_a_second(session: Session) -> None:
+    for number in range(120):
+        factories.delivery(session, number, body="See you at 6")
+    claims = sending.claim(session, None, sender=SENDER, limit=200, hourly_cap=10, now=NOON)
+    results = [Result(each, Unknown("Twilio answered 500."), NOON) for each in claims]
+    recording.record(session, results, max_attempts=8, now=NOON)
+    looked: list[int] = []
+    for minutes in range(1, 4):
+        taken = settling.take_due(session, now=NOON + minutes * MINUTE)
+        looked += [outgoing.delivery_id for outgoing, _ in taken]
+    assert len(set(looked)) == 120
