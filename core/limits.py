@@ -12,7 +12,8 @@ _MOST_SEGMENTS = 12
 
 # Generic cell rate algorithm without burst: each message reserves its own stretch of time after the last one's. The
 # server's clock is the only one asked. The key never expires: if there is none, Redis was wiped (or is new), and what
-# others were granted before lies ahead still. If the clock was set back, the stretch ahead would be absurd.
+# others were granted before lies ahead still. One that was killed comes back with an old value: who asks may know of a
+# later one. If the clock was set back, the stretch ahead would be absurd.
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -21,7 +22,7 @@ local known, most_segments = now + tonumber(ARGV[4]), tonumber(ARGV[5])
 local free = tonumber(redis.call('GET', key))
 if not free then free = math.max(known, now + furthest) end
 if free > now + furthest + per_segment * most_segments then free = known end
-if free < now then free = now end
+free = math.max(free, known)
 local waits = {}
 for i = 6, #ARGV do
   if free - now > most_wait then break end
@@ -53,7 +54,7 @@ class Pace:
         """Reserve a moment for each of the messages, in order, as long as it is no further away than `most_wait_s`.
 
         Those at the end that would have to wait for longer get none, and use up nothing. `known_s`: how far the caller
-        knows the pace to be given away, in seconds; asked where Redis has lost it.
+        knows the pace to be given away, in seconds: Redis may have lost it.
 
         Raises:
             redis.exceptions.RedisError: Redis doesn't answer; nothing may leave without a reservation.

@@ -32,6 +32,8 @@ _MOST_CLAIMED = 500
 _MOST_HELD = 1000
 _SMOOTHING = 0.5
 _TRY_AGAIN_S = 0.5
+# An answer of Redis takes less: what we know of the pace is late by that much.
+_WAY_S = 0.05
 # A moment missed by more than this is lost: to make up for many at once would break the pace.
 _LATE_S = 0.02
 # What the database says was claimed longer ago isn't posted, since its lease may end, the shortest being twice this.
@@ -100,7 +102,7 @@ class Drain:
         self._low = -1.0  # so few held that it is time to claim; a pace has its own time
         self._stirred = asyncio.Event()
         self._may_grant = asyncio.Event()
-        self._is_stopping = self._is_dry = False
+        self._is_stopping = self._is_dry = self._is_over = False
         self.ended = asyncio.Event()
 
     def stop(self) -> None:
@@ -121,8 +123,9 @@ class Drain:
         try:
             await self._claim_all()
         finally:
+            self._is_over = True
             if granter is not None:
-                granter.cancel()
+                granter.cancel()  # which may get lost when it is woken in the same moment: then it ends by itself
                 await asyncio.gather(granter, return_exceptions=True)
             await self._give_back()
             for _ in posters:
@@ -198,7 +201,7 @@ class Drain:
 
     async def _grant_all(self) -> None:
         """Have what waits take its moments, as soon as there are calls for it: one that is taken and missed is lost."""
-        while True:
+        while not self._is_over:
             self._may_grant.clear()
             while self._waiting and self._waiting[0].is_too_old():
                 self._miss(self._waiting.popleft())
@@ -206,8 +209,9 @@ class Drain:
             if self._waiting:
                 left_s = self._waiting[0].since + _MOST_HELD_S - monotonic()
                 again_s = max(min(left_s, again_s or left_s), 0.001)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._may_grant.wait(), again_s)
+            if not self._is_over:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._may_grant.wait(), again_s)
 
     async def _grant(self) -> float | None:
         """Reserve moments for the first ones that wait; returns in how many seconds to try again for the others."""
@@ -219,7 +223,7 @@ class Drain:
                 self._sender,
                 [held.claim.segments for held in batch],
                 most_wait_s=max(min(left_s, FURTHEST_S), 0.0),
-                known_s=self._free_at - monotonic(),
+                known_s=self._free_at - monotonic() - _WAY_S,
             )
             start = monotonic()
         except Exception as error:  # noqa: BLE001  # an edge: without the pace's word nothing leaves, and we ask again

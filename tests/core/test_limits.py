@@ -69,3 +69,8 @@ def test_a_redis_that_was_wiped_grants_nothing_over_what_was_granted_before(redi
         redis.flushall()
     (none,) = ask(redis_url, [1], known_s=2.0)
     assert none == []
+
+
+def test_a_redis_that_came_back_with_an_old_value_is_told_better(used: str) -> None:
+    ((wait,),) = ask(used, [1], known_s=0.4)
+    assert 0.39 < wait <= 0.4

@@ -1,7 +1,7 @@
 """A paced drain whose provider, Redis or event loop is held up: never above the rate, and a pause is felt at once."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic
 from typing import Any
 
@@ -157,8 +157,10 @@ def test_a_provider_that_is_slow_for_a_while_gets_no_burst_afterwards() -> None:
     story(told)
 
 
-async def wiped(redis_url: str, *, rate: int, workers: int, times: int) -> list[float]:
-    """Send at a pace while Redis is wiped; return when each text left."""
+async def forgotten(
+    redis_url: str, forget: Callable[[Redis], Awaitable[Any]], *, rate: int, workers: int
+) -> list[float]:
+    """Send at a pace while Redis forgets, twice; return when each text left."""
     ledger, channel = PausingLedger(5000), FakeChannel(0.01)
     async with Redis.from_url(redis_url) as redis:
         pace: Pacing = Pace(redis, segments_per_s=rate * MARGIN)
@@ -166,9 +168,9 @@ async def wiped(redis_url: str, *, rate: int, workers: int, times: int) -> list[
         drains = [Drain(SENDER, channel=channel, ledger=ledger, pace=pace, speed=speed) for _ in range(workers)]
         running = [asyncio.create_task(drain.run()) for drain in drains]
         await asyncio.wait_for(channel.first.wait(), 5)
-        for _ in range(times):
+        for _ in range(2):
             await asyncio.sleep(0.7)
-            await redis.flushall()
+            await forget(redis)
         await asyncio.sleep(1.3)
         for drain in drains:
             drain.stop()
@@ -176,13 +178,26 @@ async def wiped(redis_url: str, *, rate: int, workers: int, times: int) -> list[
     return channel.sent_at
 
 
+async def wipe(redis: Redis) -> None:
+    """Forget everything."""
+    await redis.flushall()
+
+
+async def come_back_old(redis: Redis) -> None:
+    """Come back with what was written down a while ago, as after a kill."""
+    await redis.set(f"pace:{SENDER}", 1)
+
+
+@pytest.mark.parametrize("forget", [wipe, come_back_old])
 @pytest.mark.parametrize("rate", [10, 50, 200])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_the_rate_is_kept_while_redis_is_wiped(redis_url: str, rate: int, workers: int) -> None:
+def test_the_rate_is_kept_while_redis_forgets(
+    redis_url: str, rate: int, workers: int, forget: Callable[[Redis], Awaitable[Any]]
+) -> None:
     async def told() -> None:
         tries = []
         for _ in range(3):  # where many things run at once, this loop is held up for a moment too
-            sent_at = await wiped(redis_url, rate=rate, workers=workers, times=2)
+            sent_at = await forgotten(redis_url, forget, rate=rate, workers=workers)
             assert len(sent_at) > rate
             tries.append(busiest(sent_at))
             if tries[-1] <= rate + max(1, rate * 0.02):
@@ -217,5 +232,23 @@ def test_calls_that_are_slower_than_the_pace_are_all_used() -> None:
         # A hundred a second is what twenty calls of 0.2 s can do.
         assert channel.most_flying == 20
         assert len(channel.sent_at) >= 150
+
+    story(told)
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_drain_ends_whatever_happens_at_the_moment_of_its_end(*, stops: bool) -> None:
+    """Python may lose the cancelling of a task that is woken in the same moment."""
+
+    async def told() -> None:
+        for number in range(300):
+            ledger, channel = PausingLedger(12), FakeChannel(0.0002 * (number % 7))
+            drain = Drain(SENDER, channel=channel, ledger=ledger, pace=FakePace(2000), speed=Speed(3, 2000))
+            running = asyncio.create_task(drain.run())
+            if stops:
+                await asyncio.sleep(0.0005 * (number % 11))
+                drain.stop()
+            await asyncio.wait_for(running, 5)
+            assert len(ledger.waiting) + len(channel.sent_at) == 12
 
     story(told)
