@@ -32,8 +32,6 @@ _MOST_CLAIMED = 500
 _MOST_HELD = 1000
 _SMOOTHING = 0.5
 _TRY_AGAIN_S = 0.5
-# An answer of Redis takes less: what we know of the pace is late by that much.
-_WAY_S = 0.05
 # A moment missed by more than this is lost: to make up for many at once would break the pace.
 _LATE_S = 0.02
 # What the database says was claimed longer ago isn't posted, since its lease may end, the shortest being twice this.
@@ -53,9 +51,7 @@ class Ledger(Book, Protocol):
 class Pacing(Protocol):
     """What tells how long to wait; see `core.limits.Pace`."""
 
-    async def reserve(
-        self, sender: str, segments: Sequence[int], *, most_wait_s: float = ..., known_s: float = ...
-    ) -> Reservation: ...
+    async def reserve(self, sender: str, segments: Sequence[int], *, most_wait_s: float = ...) -> Reservation: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +219,6 @@ class Drain:
                 self._sender,
                 [held.claim.segments for held in batch],
                 most_wait_s=max(min(left_s, FURTHEST_S), 0.0),
-                known_s=self._free_at - monotonic() - _WAY_S,
             )
             start = monotonic()
         except Exception as error:  # noqa: BLE001  # an edge: without the pace's word nothing leaves, and we ask again

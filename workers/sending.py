@@ -130,6 +130,7 @@ class Senders:
     def __init__(self) -> None:
         self._drains: dict[str, Drain] = {}
         self._channels: dict[str, Channel] = {}
+        self._paces: dict[str, Pace] = {}
         self._redis: Redis | None = None
         self._is_stopping = False
 
@@ -154,7 +155,8 @@ class Senders:
         if self._redis is None:
             self._redis = Redis.from_url(config.redis_url, socket_timeout=5, socket_connect_timeout=2)
         rate = config.rate_of(sender) * _MARGIN or None
-        pace = Pace(self._redis, segments_per_s=rate or 1.0)
+        # Kept, since it remembers how far it was given away.
+        pace = self._paces.setdefault(sender, Pace(self._redis, segments_per_s=rate or 1.0))
         # The process's calls, not each sender's: one that has no pace would else take as many as all.
         speed = Speed(max(config.max_in_flight // max(len(config.senders), 1), 1), rate)
         return Drain(sender, channel=self._channels[name], ledger=Ledger(sender), pace=pace, speed=speed)

@@ -10,13 +10,12 @@ from core.limits import FURTHEST_S, Pace
 from tests.factories import SENDER
 
 
-def ask(redis_url: str, *reservations: list[int], per_s: float = 10.0, known_s: float = 0.0) -> list[list[float]]:
-    """Reserve one after the other, in a Redis that has been in use for long; return the waits of each."""
+def ask(redis_url: str, *reservations: list[int], per_s: float = 10.0) -> list[list[float]]:
+    """Reserve one after the other; return the waits of each."""
 
     async def reserve() -> list[list[float]]:
         async with Redis.from_url(redis_url) as redis:
-            pace = Pace(redis, segments_per_s=per_s)
-            return [(await pace.reserve(SENDER, each, known_s=known_s)).waits for each in reservations]
+            return [(await Pace(redis, segments_per_s=per_s).reserve(SENDER, each)).waits for each in reservations]
 
     return asyncio.run(reserve())
 
@@ -61,16 +60,32 @@ def test_a_clock_that_was_set_back_does_not_stop_a_sender(redis_url: str) -> Non
     assert wait == 0
 
 
-def test_a_redis_that_was_wiped_grants_nothing_over_what_was_granted_before(redis_url: str) -> None:
-    """What others were granted lies at most so far ahead; what we were granted we know."""
-    (first,) = ask(redis_url, [1])
-    assert first == [FURTHEST_S]
-    with SyncRedis.from_url(redis_url) as redis:
-        redis.flushall()
-    (none,) = ask(redis_url, [1], known_s=2.0)
-    assert none == []
+def test_a_redis_that_knows_nothing_grants_nothing_over_what_others_may_have_been_granted(redis_url: str) -> None:
+    assert ask(redis_url, [1]) == [[FURTHEST_S]]
 
 
-def test_a_redis_that_came_back_with_an_old_value_is_told_better(used: str) -> None:
-    ((wait,),) = ask(used, [1], known_s=0.4)
-    assert 0.39 < wait <= 0.4
+@pytest.mark.parametrize("is_wiped", [True, False])
+def test_a_redis_that_has_forgotten_is_told_better(used: str, *, is_wiped: bool) -> None:
+    """Wiped, or come back with an old value: what was granted since then lies ahead still."""
+
+    async def story() -> None:
+        async with Redis.from_url(used) as redis:
+            pace, key = Pace(redis, segments_per_s=10), f"pace:{SENDER}"
+            await pace.reserve(SENDER, [1])
+            before = await redis.get(key)
+            assert max((await pace.reserve(SENDER, [1, 1])).waits) < FURTHEST_S
+            await (redis.delete(key) if is_wiped else redis.set(key, before))
+            assert (await pace.reserve(SENDER, [1])).waits == [FURTHEST_S]
+            assert (await pace.reserve(SENDER, [1])).waits == []
+
+    asyncio.run(story())
+
+
+def test_a_clock_that_was_set_back_makes_what_was_seen_absurd(used: str) -> None:
+    async def story() -> None:
+        async with Redis.from_url(used) as redis:
+            pace = Pace(redis, segments_per_s=10)
+            pace._seen_us[SENDER] = 99_999_999_999_999_999
+            assert (await pace.reserve(SENDER, [1])).waits == [0]
+
+    asyncio.run(story())

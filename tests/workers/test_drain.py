@@ -80,9 +80,7 @@ class FakePace:
     def __init__(self, per_s: float) -> None:
         self.per_s, self.free_at, self.outages = per_s, 0.0, 0
 
-    async def reserve(
-        self, sender: str, segments: Sequence[int], *, most_wait_s: float = FURTHEST_S, known_s: float = 0.0
-    ) -> Reservation:
+    async def reserve(self, sender: str, segments: Sequence[int], *, most_wait_s: float = FURTHEST_S) -> Reservation:
         if self.outages:
             self.outages -= 1
             raise RedisAway
