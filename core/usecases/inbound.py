@@ -4,14 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain import keywords
 from core.domain.keywords import Reading
-from core.models import Audience, Inbound, Suppression
+from core.models import Audience, Inbound
 from core.models.dialect import insert
-from core.usecases import answers, conversations, optin, reach, suppression, topics
+from core.usecases import answers, conversations, late, optin, suppression, topics
 
 _ASKED_AT_PROVIDER: dict[str, Literal["opt_out", "opt_in", "help"]] = {
     "STOP": "opt_out",
@@ -50,14 +49,14 @@ def take(
     Certain opt-outs are suppressed at once; likely ones too, until staff have looked. What isn't a keyword is a
     conversation's. Where the provider has answered a keyword we say nothing: a text after its STOP would fail.
     `asks_twice`: whoever wants texts again is asked to confirm it (double opt-in). `sent_at`: when a text that comes
-    late was written; what its sender has asked for since stands.
+    late was written, which it is kept under; what its sender has asked for since stands.
     """
     theirs = topics.of(session, text.address)
     reading = _read(session, text, theirs, now=now)
-    inbound = _keep(session, text, reading, now=now)
+    inbound = _keep(session, text, reading, at=min(sent_at or now, now))
     if inbound is None:
         return None
-    if sent_at is not None and _has_asked_since(session, inbound, sent_at):
+    if sent_at is not None and late.stands_down(session, inbound, reading, theirs, now=now):
         conversations.receive(session, inbound, now=now)
         return reading
     if reading.certainty != "certain":
@@ -82,7 +81,7 @@ def _read(session: Session, text: Text, theirs: list[Audience], *, now: datetime
     return reading
 
 
-def _keep(session: Session, text: Text, reading: Reading, *, now: datetime) -> Inbound | None:
+def _keep(session: Session, text: Text, reading: Reading, *, at: datetime) -> Inbound | None:
     """Store a text once by the provider's id; returns None when it is there already."""
     new_id = session.scalar(
         insert(session, Inbound)
@@ -94,29 +93,12 @@ def _keep(session: Session, text: Text, reading: Reading, *, now: datetime) -> I
             media=[{"url": url, "type": kind} for url, kind in text.media],
             kind=reading.kind,
             certainty=reading.certainty,
-            received_at=now,
+            received_at=at,
         )
         .on_conflict_do_nothing(index_elements=["provider_sid"])
         .returning(col(Inbound.id))
     )
     return session.get_one(Inbound, new_id) if new_id is not None else None
-
-
-def _has_asked_since(session: Session, inbound: Inbound, sent_at: datetime) -> bool:
-    later = sa.exists().where(
-        col(Inbound.address) == inbound.address,
-        col(Inbound.id) != inbound.id,
-        col(Inbound.kind).in_(("opt_in", "opt_out")),
-        col(Inbound.certainty) == "certain",
-        col(Inbound.received_at) > sent_at,
-    )
-    # An old START undoes no newer opt-out, whoever found it: the member, staff, the provider.
-    blocked = sa.exists().where(
-        col(Suppression.address) == inbound.address, reach.IS_ACTIVE, col(Suppression.created_at) > sent_at
-    )
-    if inbound.kind == "opt_in":
-        return bool(session.scalar(sa.select(sa.or_(later, blocked))))
-    return inbound.kind == "opt_out" and bool(session.scalar(sa.select(later)))
 
 
 def _show(session: Session, inbound: Inbound, reading: Reading, *, now: datetime) -> None:

@@ -48,10 +48,8 @@ def take(
 
 def _leave_others(session: Session, inbound: Inbound, topic: Topic, theirs: list[Audience], *, now: datetime) -> None:
     """Who comes back for one topic doesn't come back for the others."""
-    for audience in theirs:
-        if audience.id != topic.audience_id and audience.kind is not topic.kind:
-            other = Topic(audience.name, audience_id=audience.id)
-            topics.leave(session, inbound.address, other, inbound_id=inbound.id, now=now)
+    for other in topics.others(topic, theirs):
+        topics.leave(session, inbound.address, other, inbound_id=inbound.id, now=now)
 
 
 def _answer(topic: Topic | None, theirs: list[Audience]) -> Answer:

@@ -44,6 +44,15 @@ def named(name: str, theirs: list[Audience]) -> Topic | None:
     return Topic(name, kind=kind) if kind in {audience.kind for audience in theirs} else None
 
 
+def others(topic: Topic, theirs: list[Audience]) -> list[Topic]:
+    """Return what somebody is in besides a topic, each audience by itself."""
+    return [
+        Topic(audience.name, audience_id=audience.id)
+        for audience in theirs
+        if audience.id != topic.audience_id and audience.kind is not topic.kind
+    ]
+
+
 def leave(session: Session, address: str, topic: Topic, *, inbound_id: int | None, now: datetime) -> bool:
     """Take an address off a topic, from the next claim on. Returns False when it was off already."""
     return suppression.leave(

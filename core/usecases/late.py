@@ -1,0 +1,95 @@
+"""Texts that come late, by a gap filled or a retry: they change nothing that was asked for, or decided, since."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core.domain import keywords
+from core.domain.keywords import Reading
+from core.models import Audience, Inbound, Suppression
+from core.usecases import reach, topics
+from core.usecases.topics import Topic
+
+
+class _Asked(NamedTuple):
+    """One thing that a member asked for; `topic` None: of everything."""
+
+    is_stop: bool
+    topic: Topic | None
+
+
+def stands_down(session: Session, inbound: Inbound, reading: Reading, theirs: list[Audience], *, now: datetime) -> bool:
+    """Tell whether a late text has been overtaken, so that it is for staff to read only.
+
+    An opt-out is, if it would not be in force now, had all texts come in the order in which they were written; what is
+    left of it (everything but the topic that they came back for) is left here. A START is by any opt-out that is newer.
+    """
+    if reading.kind == "opt_in":
+        return _is_asked_since(session, inbound) or _is_held_since(session, inbound)
+    if reading.kind != "opt_out":
+        return False
+    is_held, left = _outcome(_history(session, inbound.address, theirs), theirs)
+    topic = _topic(reading, theirs)
+    if topic is not None:
+        return topic not in left
+    if not is_held:
+        for each in left:
+            topics.leave(session, inbound.address, each, inbound_id=inbound.id, now=now)
+    return not is_held
+
+
+def _is_asked_since(session: Session, inbound: Inbound) -> bool:
+    is_later = col(Inbound.received_at) > inbound.received_at
+    return bool(session.scalar(sa.select(sa.exists().where(_are_keywords(inbound.address), is_later))))
+
+
+def _is_held_since(session: Session, inbound: Inbound) -> bool:
+    """Tell whether the address was put out of reach since: by its member, by staff, by the provider."""
+    # What members wrote counts from when they wrote it: that text may have come late, too.
+    written_at = sa.select(col(Inbound.received_at)).where(col(Inbound.id) == col(Suppression.inbound_id))
+    held_at = sa.func.coalesce(written_at.scalar_subquery(), col(Suppression.created_at))
+    later = sa.exists().where(
+        col(Suppression.address) == inbound.address, reach.IS_ACTIVE, held_at > inbound.received_at
+    )
+    return bool(session.scalar(sa.select(later)))
+
+
+def _history(session: Session, address: str, theirs: list[Audience]) -> list[_Asked]:
+    """Return what a member has asked for, in the order in which it was written."""
+    names = [audience.name for audience in theirs]
+    texts = sa.select(Inbound).where(_are_keywords(address)).order_by(col(Inbound.received_at), col(Inbound.id))
+    return [
+        _Asked(each.kind == "opt_out", _topic(keywords.read(each.body, topics=names), theirs))
+        for each in session.scalars(texts)
+    ]
+
+
+def _topic(reading: Reading, theirs: list[Audience]) -> Topic | None:
+    return topics.named(reading.topic, theirs) if reading.topic else None
+
+
+def _are_keywords(address: str) -> sa.ColumnElement[bool]:
+    """Return the SQL for whether a text of theirs was acted on: an opt-in only if it was certain, an opt-out always."""
+    is_start = sa.and_(col(Inbound.kind) == "opt_in", col(Inbound.certainty) == "certain")
+    return sa.and_(col(Inbound.address) == address, sa.or_(col(Inbound.kind) == "opt_out", is_start))
+
+
+def _outcome(asked: Iterable[_Asked], theirs: list[Audience]) -> tuple[bool, list[Topic]]:
+    """Return whether somebody is out of reach in the end, and which topics they have left; as `optin.take` has it."""
+    is_held, left = False, list[Topic]()
+    for each in asked:
+        if each.is_stop and each.topic is None:
+            is_held = True
+        elif each.is_stop:
+            left = [*left, each.topic] if each.topic and each.topic not in left else left
+        elif each.topic is None:
+            # A bare START undoes a STOP, and what was left by name only if there is nothing else to undo.
+            is_held, left = False, left if is_held else []
+        else:
+            others = topics.others(each.topic, theirs) if is_held else []
+            left = [topic for topic in dict.fromkeys([*left, *others]) if topic != each.topic]
+            is_held = False
+    return is_held, left
