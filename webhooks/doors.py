@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -18,14 +19,15 @@ from starlette.responses import JSONResponse, Response
 
 from core import db
 from core.clock import utc_now
-from core.domain import email_events, keywords
-from core.domain.keywords import Reading
+from core.domain import email_events
 from core.domain.receipts import Incoming
+from core.errors import Invalid
 from core.models import ChannelName
 from core.settings import Settings
-from core.usecases import events, inbound, processors, receipts, sending, suppression
+from core.usecases import events, heeding, inbound, processors, receipts, sending, twilio_posts, vonage_posts
 from core.usecases.inbound import Text
 from core.usecases.processors import House
+from core.usecases.twilio_posts import Form
 from webhooks import email, twilio, vonage
 from webhooks.batching import Batcher, Full, NotWritten
 from webhooks.metrics import Metrics
@@ -34,6 +36,10 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _NOTHING_TO_SAY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+_AGAIN = "It could not be saved now: send it again."
+_REPEATED, _FAILED = "repeated", "failed"
+# One that comes again may be a STOP whose answer was lost, and one that failed may be heeded as one.
+_MAY_BE_A_STOP = frozenset({"opt_out", _REPEATED, _FAILED})
 _INBOUND_THREADS = 4
 _MOST_INBOUND_WAITING = 2_000
 _GIVE_WAY_AT_MOST_S = 0.5
@@ -52,8 +58,8 @@ class Doors:
         self._of_receipts = self.metrics.latency.labels("status")
         self._settings = settings
         self._bind = bind
-        self._services = frozenset(each.address for each in settings.senders if each.address.startswith("MG"))
-        self._house = House(settings.organization_name, settings.double_opt_in)
+        self._step = partial(db.transaction, bind)
+        self._house = House.of(settings)
         self._gate = twilio.Gate(settings)
         self._email_gate = email.Gate(settings)
         self._second_gate = vonage.Gate(settings)
@@ -79,17 +85,21 @@ class Doors:
         with self._of_receipts.time():
             form = await self._gate.admit(request)
             try:
-                receipt = twilio.read_receipt(form)
-            except HTTPException as refusal:
-                await self._put_aside(processors.RECEIPT, form.as_posted(), refusal)
-                raise
+                receipt = twilio_posts.read_receipt(form)
+            except Invalid as refusal:
+                raise await self._put_aside(processors.RECEIPT, form, refusal) from None
             await self._put(receipt)
         return Response(status_code=204)
 
     async def vonage_status(self, request: Request) -> Response:
         """Take a receipt of the second provider; 200, which it insists on, once it is committed."""
         with self._of_receipts.time():
-            await self._put(vonage.read_receipt(await self._second_gate.admit(request)))
+            posted = await self._second_gate.admit(request)
+            try:
+                receipt = vonage_posts.read_receipt(posted)
+            except Invalid as refusal:
+                raise await self._put_aside(processors.RECEIPT, posted, refusal) from None
+            await self._put(receipt)
         return Response()
 
     async def _put(self, receipt: Incoming) -> None:
@@ -97,26 +107,28 @@ class Doors:
         try:
             await self._receipts.put(receipt)
         except (Full, NotWritten):
-            raise HTTPException(503, "It could not be saved now: send it again.") from None
+            raise HTTPException(503, _AGAIN) from None
 
     async def inbound(self, request: Request) -> Response:
         """Take a text; it is answered by a message of ours, never in this response."""
         with self.metrics.latency.labels("inbound").time():
             form = await self._gate.admit(request)
             try:
-                text = twilio.read_text(form, services=self._services)
-            except HTTPException as refusal:
-                await self._put_aside(processors.TEXT, form.as_posted(), refusal)
-                raise
-            reading = await self._take(text)
-        self.metrics.inbound.labels(reading.kind if reading else "repeated").inc()
+                text = twilio_posts.read_text(form, services=self._house.services)
+            except Invalid as refusal:
+                raise await self._put_aside(processors.TEXT, form, refusal) from None
+            await self._take(text)
         return Response(_NOTHING_TO_SAY, media_type="text/xml")
 
     async def vonage_inbound(self, request: Request) -> Response:
         """Take a text to a number of the second provider's."""
         with self.metrics.latency.labels("inbound").time():
-            reading = await self._take(vonage.read_text(await self._second_gate.admit(request)))
-        self.metrics.inbound.labels(reading.kind if reading else "repeated").inc()
+            posted = await self._second_gate.admit(request)
+            try:
+                text = vonage_posts.read_text(posted)
+            except Invalid as refusal:
+                raise await self._put_aside(processors.TEXT, posted, refusal) from None
+            await self._take(text)
         return Response()
 
     async def _let_leave(self, address: str) -> None:
@@ -139,25 +151,26 @@ class Doors:
         except SQLAlchemyError:  # the STOP is saved, and that is what counts
             return False
 
-    async def _take(self, text: Text) -> Reading | None:
+    async def _take(self, text: Text) -> None:
         if self._texts_waiting >= _MOST_INBOUND_WAITING:
             raise HTTPException(503, "Too much is waiting: send it again.")
         self._texts_waiting += 1
         self._no_texts_wait.clear()
         try:
-            reading = await asyncio.get_running_loop().run_in_executor(self._texts, self._take_now, text)
+            became = await asyncio.get_running_loop().run_in_executor(self._texts, self._take_now, text)
         except (OperationalError, InterfaceError) as error:
             log.error("inbound.not_saved", provider_sid=text.provider_sid, error=type(error).__name__)
-            raise HTTPException(503, "It could not be saved now: send it again.") from None
+            raise HTTPException(503, _AGAIN) from None
         finally:
             self._texts_waiting -= 1
             if not self._texts_waiting:
                 self._no_texts_wait.set()
-        if reading is None or reading.kind == "opt_out":  # one that comes again may be a STOP, whose answer was lost
+        self.metrics.inbound.labels(became).inc()
+        if became in _MAY_BE_A_STOP:
             await self._let_leave(text.address)
-        return reading
 
-    def _take_now(self, text: Text) -> Reading | None:
+    def _take_now(self, text: Text) -> str:
+        """Return what it was read as, or that it was taken before, or is kept to be tried again."""
         organization, twice = self._house.organization, self._house.asks_twice
         try:
             reading = self._transact(
@@ -167,18 +180,22 @@ class Doors:
             raise
         except Exception as error:  # noqa: BLE001  # an edge: whatever it is, the text is kept
             log.error("inbound.failed", provider_sid=text.provider_sid, error=type(error).__name__)
-            self._heed(text)
-            self._keep(processors.TEXT, text.provider_sid, text, error)
-            return None
-        log.info("inbound.taken", provider_sid=text.provider_sid, kind=reading.kind if reading else "repeated")
-        return reading
+            self._put_off(text, error)
+            return _FAILED
+        became = reading.kind if reading else _REPEATED
+        log.info("inbound.taken", provider_sid=text.provider_sid, kind=became)
+        return became
 
-    def _heed(self, text: Text) -> None:
-        """Have a STOP take effect though its text can't be taken in: that may wait for a person, a STOP may not."""
-        asked = keywords.read(text.body)
-        if asked.kind == "opt_out" or text.opt_out_type.upper() == "STOP":
-            source = suppression.LIKELY if asked.certainty == "likely" else "inbound"
-            self._transact(lambda session: suppression.opt_out(session, text.address, source=source, now=utc_now()))
+    def _put_off(self, text: Text, error: Exception) -> None:
+        """Keep a text that can't be taken in; what it asks to be left out of is in force all the same."""
+        try:
+            try:
+                heeding.heed(text, step=self._step, at=utc_now())
+            finally:
+                self._keep(processors.TEXT, text.provider_sid, text, error)
+        except Exception as worse:  # noqa: BLE001  # an edge: what isn't in force must come again
+            log.error("inbound.not_heeded", provider_sid=text.provider_sid, error=type(worse).__name__)
+            raise HTTPException(503, _AGAIN) from None
 
     async def email(self, request: Request) -> Response:
         """Take events of e-mails; what can't be processed now is kept, and tried again."""
@@ -187,7 +204,7 @@ class Doors:
             try:
                 told = await asyncio.to_thread(email.take, items, bind=self._bind, house=self._house)
             except (OperationalError, InterfaceError):
-                raise HTTPException(503, "It could not be saved now: send it again.") from None
+                raise HTTPException(503, _AGAIN) from None
         for state, count in told.items():
             self.metrics.events.labels("email", state).inc(count)
         return JSONResponse(told)
@@ -213,28 +230,30 @@ class Doors:
         self._transact(lambda s: events.keep(s, ChannelName.SMS, kind, key, fields, error=told, now=utc_now()))
         self.metrics.events.labels("sms", "failed").inc()
 
-    async def _put_aside(self, kind: str, posted: Mapping[str, str], refusal: HTTPException) -> None:
-        """Keep what is genuine and can't be read: a person has to look, and nothing that a member said is lost."""
+    async def _put_aside(self, kind: str, form: Form | Mapping[str, Any], refusal: Invalid) -> HTTPException:
+        """Keep what is genuine and can't be read, for a person to look at; returns how it is answered.
 
-        def keep() -> None:
-            self._transact(
-                lambda session: events.keep(
-                    session,
-                    ChannelName.SMS,
-                    kind,
-                    email_events.digest(posted),
-                    posted,
-                    error=refusal.detail,
-                    is_hopeless=True,
-                    now=utc_now(),
-                )
-            )
-
+        What a text asks to be left out of is in force if that much can be read.
+        """
         self.metrics.events.labels("sms", "failed").inc()
         try:
-            await asyncio.to_thread(keep)
-        except SQLAlchemyError:
-            raise HTTPException(503, "It could not be saved now: send it again.") from None
+            await asyncio.to_thread(self._put_aside_now, kind, form, refusal)
+        except Exception as error:  # noqa: BLE001  # an edge: what isn't kept, or isn't in force, must come again
+            log.error("post.not_kept", kind=kind, error=type(error).__name__)
+            return HTTPException(503, _AGAIN)
+        return HTTPException(400, refusal.sentence)
+
+    def _put_aside_now(self, kind: str, form: Form | Mapping[str, Any], refusal: Invalid) -> None:
+        words = processors.read_words(form) if kind == processors.TEXT else None
+        try:
+            if words is not None:
+                heeding.heed(words, step=self._step, at=utc_now())
+        finally:
+            posted, sms = processors.as_posted(form), ChannelName.SMS
+            key, told = email_events.digest(posted), refusal.sentence
+            self._transact(
+                lambda s: events.keep(s, sms, kind, key, posted, error=told, is_hopeless=True, now=utc_now())
+            )
 
     async def _give_way(self) -> None:
         """Let texts through first: with one writer (SQLite), a flood of receipts would keep a STOP waiting."""

@@ -1,57 +1,17 @@
-"""What Twilio posts: let in when it is genuine, and read."""
+"""What Twilio posts, let in when it is genuine."""
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from core.domain.receipts import Incoming
 from core.settings import Settings
-from core.usecases.inbound import Text
+from core.usecases.twilio_posts import Form
 from webhooks import signature
 from webhooks.bodies import header, read_body
 
 _MOST_FIELDS = 500
-_MOST_MEDIA = 10
-_INT, _SMALL, _BIG = 2**31, 2**15, 2**63
-_KEPT = ("ErrorMessage", "MessagingServiceSid", "RawDlrDoneDate", "SmsStatus")
-_LONGEST_KEPT = 500
-_is_sid = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
-_is_address = re.compile(r".{1,320}").fullmatch
-_is_sender = re.compile(r".{1,64}").fullmatch
-_is_number = re.compile(r"[0-9]{1,19}").fullmatch
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What was posted, genuine and readable: each field's last value, and the query of the address."""
-
-    fields: Mapping[str, str]
-    query: Mapping[str, str]
-
-    def as_posted(self) -> dict[str, str]:
-        """Return all of it, as it is kept when it can't be read; the query's names come after a question mark."""
-        posted = {**self.fields, **{f"?{name}": value for name, value in self.query.items()}}
-        return {name.replace("\0", ""): value.replace("\0", "") for name, value in posted.items()}
-
-    def sid(self) -> str:
-        """Return the message's id at Twilio, by either of its names."""
-        return self.need("MessageSid", "SmsSid", matches=_is_sid)
-
-    def need(self, *names: str, matches: Callable[[str], object]) -> str:
-        """Return the first of these fields that is there.
-
-        Raises:
-            HTTPException: 400, none is there or the value can't be taken.
-        """
-        value = next(filter(None, (self.fields.get(name, "").strip() for name in names)), "")
-        if not matches(value):
-            raise HTTPException(400, f"{names[0]} is missing or malformed.")
-        return value
-
 
 _SIGNATURE, _ALGORITHM = signature.HEADER.encode(), signature.SETTINGS_HEADER.encode()
 
@@ -92,34 +52,6 @@ class Gate:
         return self._base + (path + b"?" + query if query else path).decode("latin-1")
 
 
-def read_receipt(form: Form) -> Incoming:
-    """Read a status callback; statuses and codes that we don't know are kept as they are."""
-    code = form.fields.get("ErrorCode", "")
-    return Incoming(
-        provider_sid=form.sid(),
-        status=form.need("MessageStatus", "SmsStatus", matches=bool).lower()[:32],
-        error_code=_number(code, below=_INT) or 0,
-        delivery_id=_number(form.query.get("delivery", ""), below=_BIG),
-        attempt=_number(form.query.get("attempt", ""), below=_SMALL),
-        fields={name: form.fields[name][:_LONGEST_KEPT] for name in _KEPT if form.fields.get(name)},
-    )
-
-
-def read_text(form: Form, *, services: Collection[str]) -> Text:
-    """Read an inbound text. It was sent to a service of ours, when the number is in one, else to the number."""
-    service = form.fields.get("MessagingServiceSid", "")
-    count = _number(form.fields.get("NumMedia", ""), below=_MOST_MEDIA + 1) or 0
-    media = ((form.fields.get(f"MediaUrl{n}", ""), form.fields.get(f"MediaContentType{n}", "")) for n in range(count))
-    return Text(
-        provider_sid=form.sid(),
-        address=form.need("From", matches=_is_address),
-        sender=service if service in services else form.need("To", matches=_is_sender),
-        body=form.fields.get("Body", ""),
-        media=tuple((url, kind[:100]) for url, kind in media if url),
-        opt_out_type=form.fields.get("OptOutType", "")[:16],
-    )
-
-
 def _read_form(body: bytes) -> Sequence[tuple[str, str]]:
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
@@ -129,8 +61,3 @@ def _read_form(body: bytes) -> Sequence[tuple[str, str]]:
 
 def _read_query(request: Request) -> dict[str, str]:
     return dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-
-
-def _number(text: str, *, below: int) -> int | None:
-    number = int(text) if _is_number(text) else below
-    return number if number < below else None

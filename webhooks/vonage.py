@@ -1,4 +1,4 @@
-"""What Vonage posts: let in when it is genuine, and read.
+"""What Vonage posts, let in when it is genuine.
 
 Source: https://developer.vonage.com/en/getting-started/concepts/webhooks#decoding-signed-webhooks
 """
@@ -6,7 +6,6 @@ Source: https://developer.vonage.com/en/getting-started/concepts/webhooks#decodi
 import hashlib
 import hmac
 import json
-import re
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any
@@ -14,15 +13,8 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from core.domain import senders, vonage
-from core.domain.receipts import Incoming
 from core.settings import Settings
-from core.usecases.inbound import Text
 from webhooks.bodies import read_body
-
-_is_uuid = re.compile(r"[A-Za-z0-9-]{1,64}").fullmatch
-_is_number = re.compile(r"\+?[0-9]{3,15}").fullmatch
-_TEXT = 1600
 
 
 class Gate:
@@ -62,43 +54,6 @@ class Gate:
         if not (self._secret and is_genuine and _object(_decoded(header), 403).get("alg") == "HS256"):
             raise HTTPException(403, "The signature is not Vonage's.")
         return _object(_decoded(payload), 403)
-
-
-def read_receipt(posted: Mapping[str, Any]) -> Incoming:
-    """Read a message's status; statuses and codes that we don't know are kept as they are."""
-    ours = vonage.read_reference(str(posted.get("client_ref") or ""))
-    error = posted.get("error")
-    title = str(error.get("title", "")) if isinstance(error, dict) else ""
-    status = str(posted.get("status") or "").lower()
-    if not status:
-        raise HTTPException(400, "status is missing.")
-    return Incoming(
-        provider_sid=_need(posted, "message_uuid", _is_uuid),
-        status=vonage.STATUSES.get(status, status)[:32],
-        error_code=vonage.code(int(title)) if title.isdecimal() and len(title) < 9 else 0,
-        delivery_id=ours[0] if ours else None,
-        attempt=ours[1] if ours else None,
-        fields={"provider": "vonage", "status": status[:32], "error": title[:32]},
-    )
-
-
-def read_text(posted: Mapping[str, Any]) -> Text:
-    """Read an inbound text; Vonage answers no keyword by itself, so we do."""
-    return Text(
-        provider_sid=_need(posted, "message_uuid", _is_uuid),
-        address="+" + _need(posted, "from", _is_number).removeprefix("+"),
-        sender=senders.of(senders.VONAGE, "+" + _need(posted, "to", _is_number).removeprefix("+")),
-        # PostgreSQL takes no NUL in texts, and nobody means one.
-        body=str(posted.get("text") or "").replace("\0", "")[:_TEXT],
-        is_answered_by_provider=False,
-    )
-
-
-def _need(posted: Mapping[str, Any], name: str, matches: Any) -> str:
-    value = posted.get(name)
-    if not isinstance(value, str) or not matches(value):
-        raise HTTPException(400, f"{name} is missing or malformed.")
-    return value
 
 
 def _decoded(part: str) -> bytes:

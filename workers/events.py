@@ -36,7 +36,7 @@ def _try(event_id: int) -> None:
 
 def _process(event_id: int) -> None:
     config, now = settings.current(), utc_now()
-    house = House(config.organization_name, config.double_opt_in)
+    house = House.of(config)
     with db.transaction() as session:
         event = session.get_one(WebhookEvent, event_id)
         processor = processors.of_channel(session, event.channel)

@@ -1,17 +1,20 @@
 """The actors that ask the provider for what it should have told: last words of messages, and texts that never came."""
 
 import time
+from datetime import datetime
 
 import dramatiq
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # ships no types
 
 from core import db, settings
 from core.channels.twilio_log import Log, Received
 from core.clock import utc_now
 from core.domain.receipts import Incoming
+from core.models import ChannelName
 from core.settings import Settings
-from core.usecases import inbound, polling, receipts
+from core.usecases import events, heeding, inbound, polling, processors, receipts
 from core.usecases.inbound import Text
 from workers.broker import UPDATES, broker
 
@@ -73,15 +76,29 @@ def _ask(record: Log, sids: list[str]) -> list[Incoming]:
 
 
 def _take(entry: Received, config: Settings) -> bool:
-    """Take one text in, in a transaction of its own; returns whether it was new."""
+    """Take one text in, in a transaction of its own; returns whether it was new. One that fails is kept for later."""
     text = Text(entry.sid, entry.address, entry.sender, entry.body.replace("\0", ""), entry.media)
-    with db.transaction() as session:
-        reading = inbound.take(
-            session,
-            text,
-            organization=config.organization_name,
-            asks_twice=config.double_opt_in,
-            sent_at=entry.at,
-            now=utc_now(),
-        )
+    try:
+        with db.transaction() as session:
+            reading = inbound.take(
+                session,
+                text,
+                organization=config.organization_name,
+                asks_twice=config.double_opt_in,
+                sent_at=entry.at,
+                now=utc_now(),
+            )
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001  # an edge: whatever it is, the others are taken in
+        log.error("inbound.failed", provider_sid=entry.sid, error=type(error).__name__)
+        _put_off(text, entry.at, error)
+        return False
     return reading is not None
+
+
+def _put_off(text: Text, at: datetime, error: Exception) -> None:
+    heeding.heed(text, step=db.transaction, at=at)
+    fields, told, sms = processors.fields_of(text), events.told(error), ChannelName.SMS
+    with db.transaction() as session:
+        events.keep(session, sms, processors.TEXT, text.provider_sid, fields, error=told, came_at=at, now=utc_now())

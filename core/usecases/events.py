@@ -37,15 +37,19 @@ def keep(
     *,
     error: str,
     is_hopeless: bool = False,
+    came_at: datetime | None = None,
     now: datetime,
 ) -> None:
-    """Store an event that failed, once; it is tried again, unless that is hopeless: then it waits for a person."""
+    """Store an event that failed, once; it is tried again, unless that is hopeless: then it waits for a person.
+
+    `came_at`: when it came or was to come, if that isn't now.
+    """
     values = {
         "channel": channel,
         "kind": kind[:32],
         "key": key[:200],
         "fields": dict(fields),
-        "received_at": now,
+        "received_at": came_at or now,
         "attempts": 1,
         "due_at": None if is_hopeless else now + _FIRST_RETRY,
         "error": error[:_LONGEST_ERROR],

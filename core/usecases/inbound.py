@@ -1,5 +1,6 @@
 """A text from a member: kept once, read for what it asks, and acted on in the same transaction."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -71,11 +72,16 @@ def take(
     return reading
 
 
-def _read(session: Session, text: Text, theirs: list[Audience], *, now: datetime) -> Reading:
+def read(text: Text, topics_of_theirs: Iterable[str] = ()) -> Reading:
+    """Read what a text asks for, by what the provider says of it, or else by its words."""
     asked = _ASKED_AT_PROVIDER.get(text.opt_out_type.upper())
     if asked:
         return Reading(asked, "certain", text.opt_out_type.lower())
-    reading = keywords.read(text.body, topics=[audience.name for audience in theirs])
+    return keywords.read(text.body, topics=list(topics_of_theirs))
+
+
+def _read(session: Session, text: Text, theirs: list[Audience], *, now: datetime) -> Reading:
+    reading = read(text, (audience.name for audience in theirs))
     if reading.kind == "opt_in" and reading.certainty == "likely" and optin.is_asked(session, text.address, now=now):
         return replace(reading, certainty="certain")
     return reading
@@ -129,6 +135,7 @@ def _stop(session: Session, inbound: Inbound, *, now: datetime) -> answers.Answe
 
 
 def _leave(session: Session, inbound: Inbound, topic: topics.Topic, *, now: datetime) -> answers.Answer | None:
+    suppression.narrow(session, inbound.address, now=now)
     is_new = topics.leave(session, inbound.address, topic, inbound_id=inbound.id, now=now)
     conversations.tell(session, inbound, f"They asked for no more texts about {topic.name}.", now=now)
     is_told = is_new and suppression.active(session, inbound.address) is None

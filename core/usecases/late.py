@@ -41,6 +41,12 @@ def stands_down(session: Session, inbound: Inbound, reading: Reading, theirs: li
     return not is_held
 
 
+def has_come_back(session: Session, address: str, *, since: datetime) -> bool:
+    """Tell whether somebody has asked for texts again since."""
+    is_start = sa.and_(_are_keywords(address), col(Inbound.kind) == "opt_in", col(Inbound.received_at) > since)
+    return bool(session.scalar(sa.select(sa.exists().where(is_start))))
+
+
 def _is_asked_since(session: Session, inbound: Inbound) -> bool:
     is_later = col(Inbound.received_at) > inbound.received_at
     return bool(session.scalar(sa.select(sa.exists().where(_are_keywords(inbound.address), is_later))))

@@ -15,18 +15,28 @@ from core.domain.receipts import Incoming
 from core.errors import Invalid, Misconfigured
 from core.models import ChannelName, Intake, SuppressionCause
 from core.models.dialect import insert
-from core.usecases import inbound, receipts, suppression
+from core.settings import Settings
+from core.usecases import inbound, receipts, suppression, twilio_posts, vonage_posts
 from core.usecases.inbound import Text
+from core.usecases.twilio_posts import Form
 
 RECEIPT, TEXT = "receipt", "text"
+_TWILIO, _VONAGE = "AccountSid", "vonage"
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What answers say of us, and how we take people in."""
+    """What answers say of us, how we take people in, and which messaging services are ours."""
 
     organization: str
     asks_twice: bool = False
+    services: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, settings: Settings) -> "House":
+        """Return ours."""
+        services = frozenset(each.address for each in settings.senders if each.address.startswith("MG"))
+        return cls(settings.organization_name, settings.double_opt_in, services)
 
 
 class Processor(Protocol):
@@ -47,8 +57,10 @@ class Sms:
     """Receipts and texts."""
 
     def validate(self, kind: str, fields: Mapping[str, Any]) -> None:
-        """Raise Invalid unless it is a receipt or a text, whole."""
+        """Raise Invalid unless it is a receipt or a text, whole, or as it was posted."""
         wanted = {RECEIPT: ("provider_sid", "status"), TEXT: ("provider_sid", "address", "sender")}.get(kind)
+        if wanted and _is_as_posted(fields):
+            return  # it is read, or refused, when it is processed
         missing = [name for name in wanted or () if not fields.get(name)]
         if wanted is None or missing:
             raise Invalid(
@@ -59,12 +71,12 @@ class Sms:
         self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, came_at: datetime, now: datetime
     ) -> None:
         """Apply a receipt, or take a text."""
-        if kind == RECEIPT:
-            receipts.apply(session, [Incoming(**fields)], now=now)
+        event = _read_again(kind, fields, house.services) if _is_as_posted(fields) else _stored(kind, fields)
+        if isinstance(event, Incoming):
+            receipts.apply(session, [event], now=now)
             return
-        text = Text(**{**fields, "media": tuple((part[0], part[1]) for part in fields.get("media", ()))})
         asks_twice = house.asks_twice
-        inbound.take(session, text, organization=house.organization, asks_twice=asks_twice, sent_at=came_at, now=now)
+        inbound.take(session, event, organization=house.organization, asks_twice=asks_twice, sent_at=came_at, now=now)
 
 
 class Email:
@@ -130,6 +142,35 @@ def fields_of(event: Incoming | Text | EmailEvent) -> dict[str, Any]:
     if isinstance(event, Incoming):
         return {**{name: getattr(event, name) for name in Incoming.__slots__}, "fields": dict(event.fields)}
     return asdict(event)
+
+
+def as_posted(form: Form | Mapping[str, Any]) -> dict[str, Any]:
+    """Return what could not be read as it is put aside: a form of Twilio's, or what Vonage has posted."""
+    return form.as_posted() if isinstance(form, Form) else {_VONAGE: vonage_posts.storable(form)}
+
+
+def read_words(form: Form | Mapping[str, Any]) -> Text | None:
+    """Read who wrote what, of a text whose rest can't be read; None when not even that can."""
+    return twilio_posts.read_words(form) if isinstance(form, Form) else vonage_posts.read_words(form)
+
+
+def _is_as_posted(fields: Mapping[str, Any]) -> bool:
+    # Each of Twilio's posts has its name for the account; what is ours has none of these.
+    return _TWILIO in fields or _VONAGE in fields
+
+
+def _read_again(kind: str, fields: Mapping[str, Any], services: frozenset[str]) -> Incoming | Text:
+    if _VONAGE in fields:
+        posted = fields[_VONAGE]
+        return vonage_posts.read_receipt(posted) if kind == RECEIPT else vonage_posts.read_text(posted)
+    form = twilio_posts.put_aside(fields)
+    return twilio_posts.read_receipt(form) if kind == RECEIPT else twilio_posts.read_text(form, services=services)
+
+
+def _stored(kind: str, fields: Mapping[str, Any]) -> Incoming | Text:
+    if kind == RECEIPT:
+        return Incoming(**fields)
+    return Text(**{**fields, "media": tuple((part[0], part[1]) for part in fields.get("media", ()))})
 
 
 def _forward(session: Session, event: EmailEvent, *, now: datetime) -> None:

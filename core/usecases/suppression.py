@@ -16,6 +16,11 @@ REPLACED = "a stronger cause"
 _MOST_CONFIRMED = 200
 # The source of an opt-out that was read from free words and that staff have not confirmed yet.
 LIKELY = "likely"
+# The source of an opt-out whose text can't be taken in yet: once it is, the text takes its place, and is answered.
+UNSAVED = "unsaved"
+# The same for the text that leaves a topic, while it can't be told which: of everything, until the text is taken in.
+UNSAVED_TOPIC = "unsaved topic"
+_UNTIL_THEN = (LIKELY, UNSAVED, UNSAVED_TOPIC)
 # Whoever writes START has a working phone and wants texts; what staff decided is staff's to undo.
 MEMBERS_MAY_LIFT = frozenset({SuppressionCause.OPT_OUT, SuppressionCause.HARD_FAILURE})
 
@@ -70,8 +75,8 @@ def suppress(
 
     Returns False when the address was out of reach already, for this cause or a stronger one.
     """
-    if cause is SuppressionCause.OPT_OUT and source != LIKELY:
-        is_weaker = (col(Suppression.cause) != cause) | (col(Suppression.source) == LIKELY)
+    if cause is SuppressionCause.OPT_OUT and source not in (LIKELY, UNSAVED_TOPIC):
+        is_weaker = (col(Suppression.cause) != cause) | col(Suppression.source).in_(_UNTIL_THEN)
         _end(session, address, is_weaker & reach.IS_OF_ALL, by=REPLACED, now=now)
     return _add(
         session,
@@ -92,6 +97,7 @@ def leave(
     *,
     audience_id: UUID | None = None,
     kind: AudienceKind | None = None,
+    source: str = "inbound",
     inbound_id: int | None = None,
     now: datetime,
 ) -> bool:
@@ -99,11 +105,14 @@ def leave(
 
     Returns False when it was out already.
     """
+    if source != UNSAVED:
+        is_unsaved = col(Suppression.source) == UNSAVED
+        _end(session, address, is_unsaved & _is_scope(audience_id, kind), by=REPLACED, now=now)
     return _add(
         session,
         address,
         cause=SuppressionCause.OPT_OUT,
-        source="inbound",
+        source=source,
         audience_id=audience_id,
         audience_kind=kind,
         inbound_id=inbound_id,
@@ -120,13 +129,18 @@ def rejoin(
     now: datetime,
 ) -> bool:
     """Undo `leave`; with no scope, all that was left. Returns False when nothing was."""
-    is_named = (
-        (col(Suppression.audience_id) == audience_id) & (col(Suppression.audience_id).is_not(None))
-        | (col(Suppression.audience_kind) == kind) & (col(Suppression.audience_kind).is_not(None))
-        if audience_id or kind
-        else ~reach.IS_OF_ALL
-    )
+    is_named = _is_scope(audience_id, kind) if audience_id or kind else ~reach.IS_OF_ALL
     return _end(session, address, is_named, by="member", now=now)
+
+
+def narrow(session: Session, address: str, *, now: datetime) -> None:
+    """Undo what held of everything only because a text that leaves a topic could not be taken in."""
+    _end(session, address, reach.IS_OF_ALL & (col(Suppression.source) == UNSAVED_TOPIC), by=REPLACED, now=now)
+
+
+def _is_scope(audience_id: UUID | None, kind: AudienceKind | None) -> sa.ColumnElement[bool]:
+    of_audience = (col(Suppression.audience_id) == audience_id) & col(Suppression.audience_id).is_not(None)
+    return of_audience | (col(Suppression.audience_kind) == kind) & col(Suppression.audience_kind).is_not(None)
 
 
 def _add(session: Session, address: str, *, now: datetime, **values: Any) -> bool:

@@ -53,10 +53,24 @@ def others(topic: Topic, theirs: list[Audience]) -> list[Topic]:
     ]
 
 
-def leave(session: Session, address: str, topic: Topic, *, inbound_id: int | None, now: datetime) -> bool:
+def leave(
+    session: Session,
+    address: str,
+    topic: Topic,
+    *,
+    inbound_id: int | None = None,
+    source: str = "inbound",
+    now: datetime,
+) -> bool:
     """Take an address off a topic, from the next claim on. Returns False when it was off already."""
     return suppression.leave(
-        session, address, audience_id=topic.audience_id, kind=topic.kind, inbound_id=inbound_id, now=now
+        session,
+        address,
+        audience_id=topic.audience_id,
+        kind=topic.kind,
+        source=source,
+        inbound_id=inbound_id,
+        now=now,
     )
 
 

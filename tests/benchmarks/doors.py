@@ -16,7 +16,7 @@ from starlette.routing import Route
 from core import db, settings
 from core.clock import utc_now
 from core.domain.receipts import Incoming
-from core.usecases import receipts
+from core.usecases import receipts, twilio_posts
 from webhooks import signature, twilio
 
 
@@ -30,7 +30,7 @@ async def _bare(request: Request) -> Response:
 
 
 async def _each(request: Request) -> Response:
-    receipt = twilio.read_receipt(await _gate.admit(request))
+    receipt = twilio_posts.read_receipt(await _gate.admit(request))
     await asyncio.to_thread(_commit, receipt)
     return Response(status_code=204)
 

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 import uvicorn
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # ships no annotations
 
-from core import db
+from core import db, settings
 from core.settings import Settings, load
+from tests.webhooks import toxins
 from webhooks import app
+from workers import events as retrying
 
 T = TypeVar("T")
 
@@ -92,10 +94,10 @@ def serve(free_port: int) -> Iterator[Callable[[Settings, sa.Engine], Door]]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(config: Settings, engine: sa.Engine) -> Door:
-        settings = uvicorn.Config(
+        served = uvicorn.Config(
             app.create(config, engine), host="127.0.0.1", port=free_port, http="httptools", log_config=None
         )
-        server = uvicorn.Server(settings)
+        server = uvicorn.Server(served)
         thread = threading.Thread(target=server.run)
         thread.start()
         running.append((server, thread))
@@ -112,6 +114,25 @@ def serve(free_port: int) -> Iterator[Callable[[Settings, sa.Engine], Door]]:
 def door(serve: Callable[[Settings, sa.Engine], Door], config: Settings, engine: sa.Engine) -> Door:
     """The doors, open."""
     return serve(config, engine)
+
+
+@pytest.fixture
+def toxic(engine: sa.Engine) -> None:
+    """A database that chokes on some messages, as it would on a bug of ours."""
+    toxins.poison_messages(engine)
+
+
+@pytest.fixture
+def worker(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """A worker on the same database, which tries again what is due."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    settings.current.cache_clear()
+    db.engine.cache_clear()
+    yield retrying.retry_events.fn
+    db.engine().dispose()
+    monkeypatch.undo()
+    settings.current.cache_clear()
+    db.engine.cache_clear()
 
 
 def wait_until(is_so: Callable[[], object], *, within_s: float = 15.0) -> None:

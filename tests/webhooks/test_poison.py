@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -14,66 +14,22 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from core import db, settings
+from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import DeliveryStatus
 from core.errors import Invalid, Misconfigured
 from core.models import ChannelName, Delivery, Inbound, Intake, Receipt, WebhookEvent
 from core.usecases import events, processors, suppression
 from tests import databases, factories
+from tests.webhooks import toxins
 from tests.webhooks.conftest import ACCOUNT, Door
-from workers import events as retrying
 
 _EVENTS, _POISON, _CONNECTIONS = 10_000, 100, 24
-_TOXIC: dict[str, tuple[str, ...]] = {
-    "postgresql": (
-        """
-        CREATE FUNCTION toxic() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN IF NEW.provider_sid LIKE 'SMtoxic%' THEN RAISE EXCEPTION 'toxic'; END IF; RETURN NEW; END $$
-        """,
-        "CREATE TRIGGER toxic BEFORE INSERT ON receipts FOR EACH ROW EXECUTE FUNCTION toxic()",
-        "CREATE TRIGGER toxic BEFORE INSERT ON inbound FOR EACH ROW EXECUTE FUNCTION toxic()",
-    ),
-    "sqlite": tuple(
-        f"CREATE TRIGGER toxic_{table} BEFORE INSERT ON {table} WHEN NEW.provider_sid LIKE 'SMtoxic%' "
-        "BEGIN SELECT RAISE(ABORT, 'toxic'); END"
-        for table in ("receipts", "inbound")
-    ),
-}
-_CURE: dict[str, tuple[str, ...]] = {
-    "postgresql": ("DROP TRIGGER toxic ON receipts", "DROP TRIGGER toxic ON inbound"),
-    "sqlite": ("DROP TRIGGER toxic_receipts", "DROP TRIGGER toxic_inbound"),
-}
-
-
-def run(engine: sa.Engine, statements: dict[str, tuple[str, ...]]) -> None:
-    with db.transaction(engine) as session:
-        for statement in statements[engine.dialect.name]:
-            session.execute(sa.text(statement))
 
 
 def waiting(engine: sa.Engine) -> list[WebhookEvent]:
     with db.reading(engine) as session:
         return list(events.failed(session, most=_EVENTS))
-
-
-@pytest.fixture
-def toxic(engine: sa.Engine) -> None:
-    """A database that chokes on some messages, as it would on a bug of ours."""
-    run(engine, _TOXIC)
-
-
-@pytest.fixture
-def worker(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """A worker on the same database, which tries again what is due."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    settings.current.cache_clear()
-    db.engine.cache_clear()
-    yield retrying.retry_events.fn
-    db.engine().dispose()
-    monkeypatch.undo()
-    settings.current.cache_clear()
-    db.engine.cache_clear()
 
 
 def make_due(engine: sa.Engine) -> None:
@@ -96,7 +52,7 @@ def test_a_toxic_event_is_kept_and_taken_in_once_the_cause_is_mended(
     make_due(engine)
     worker()
     assert {each.attempts for each in waiting(engine)} == {2}
-    run(engine, _CURE)
+    toxins.cure(engine)
     make_due(engine)
     worker()
     assert waiting(engine) == []
@@ -120,7 +76,7 @@ def test_after_six_attempts_an_event_waits_for_a_person_who_may_have_it_tried_ag
     (event,) = waiting(engine)
     assert (event.attempts, event.due_at) == (6, None)
     assert waits == sorted(waits)
-    run(engine, _CURE)
+    toxins.cure(engine)
     with db.transaction(engine) as session:
         assert event.id is not None
         events.retry(session, event.id, now=utc_now())
@@ -235,7 +191,7 @@ def test_a_start_that_is_tried_again_undoes_no_stop_that_came_since(
     address = factories.phone(0)
     door.text("START", sid="SMtoxic" + "0" * 27, sender=address)
     door.text("STOP", sid="SM" + "1" * 32, sender=address)
-    run(engine, _CURE)
+    toxins.cure(engine)
     with db.transaction(engine) as session:
         session.execute(sa.update(WebhookEvent).values(due_at=utc_now()))
     worker()

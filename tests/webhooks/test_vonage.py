@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import col
 
 from core import db
 from core.domain.lifecycles import DeliveryStatus
-from core.models import Conversation, Delivery, DeliveryKind, Suppression
+from core.models import ChannelName, Conversation, Delivery, DeliveryKind, Inbound, Suppression, WebhookEvent
 from core.settings import Settings
+from core.usecases import events, processors, suppression
 from sandbox.vonage.courier import token
 from tests import factories
 from tests.webhooks.conftest import Answer, Door
@@ -117,3 +119,53 @@ def test_without_the_second_provider_there_is_no_door_for_it(
     serve: Callable[[Settings, sa.Engine], Door], config: Settings, engine: sa.Engine
 ) -> None:
     assert post(serve(config, engine), "/vonage/status", status(1, "sent")).status == 404
+
+
+def put_aside(door: Door) -> WebhookEvent:
+    with db.reading(door.engine) as session:
+        (event,) = events.failed(session)
+        return event
+
+
+@pytest.mark.parametrize("odd", [{"to": None}, {"to": "1" * 16}, {"message_uuid": "not an id"}])
+def test_a_stop_that_can_not_be_read_whole_is_in_force_and_put_aside(door: Door, odd: dict[str, Any]) -> None:
+    assert post(door, "/vonage/inbound", inbound("STOP") | odd).status == 400
+    with db.reading(door.engine) as session:
+        found = suppression.active(session, "+12125550123")
+    assert found is not None
+    assert found.source == suppression.UNSAVED
+    event = put_aside(door)
+    assert (event.kind, event.due_at, event.fields["vonage"]["text"]) == ("text", None, "STOP")
+
+
+def test_what_the_database_can_not_keep_is_put_aside_without_it(door: Door) -> None:
+    told = {"text": "Hi\0 \ud800there", "nested": [{"\0a": "\0b"}, 3]}
+    assert post(door, "/vonage/inbound", told).status == 400
+    assert put_aside(door).fields == {"vonage": {"text": "Hi there", "nested": [{"a": "b"}, 3]}}
+
+
+def test_a_text_with_half_a_character_is_taken_in(door: Door) -> None:
+    assert post(door, "/vonage/inbound", inbound("Hi") | {"text": "Hi \ud800there"}).status == 200
+    with db.reading(door.engine) as session:
+        assert session.scalars(sa.select(col(Inbound.body))).all() == ["Hi there"]
+
+
+def test_what_was_put_aside_is_read_as_at_the_door_when_it_is_tried_again(
+    door: Door, worker: Callable[[], None]
+) -> None:
+    posts = {"text": inbound("please stop texting me"), "receipt": status(claimed(door), "delivered")}
+    with db.transaction(door.engine) as session:
+        for kind, posted in posts.items():
+            told = {"error": "A bug.", "is_hopeless": True, "now": factories.NOON}
+            events.keep(session, ChannelName.SMS, kind, kind, processors.as_posted(posted), **told)  # type: ignore[arg-type]  # any argument's
+        session.execute(sa.update(WebhookEvent).values(due_at=factories.NOON))
+    worker()
+    with db.reading(door.engine) as session:
+        assert events.failed(session) == []
+        assert session.scalars(sa.select(col(Inbound.sender))).all() == [SENDER]
+        assert DeliveryStatus.DELIVERED in session.scalars(sa.select(col(Delivery.status))).all()
+
+
+def test_a_status_that_can_not_be_read_is_put_aside(door: Door) -> None:
+    assert post(door, "/vonage/status", {"message_uuid": "aaaa-bbbb"}).status == 400
+    assert (put_aside(door).kind, put_aside(door).error) == ("receipt", "status is missing.")

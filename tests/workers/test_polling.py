@@ -11,14 +11,15 @@ from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Delivery, DeliveryKind, Inbound
-from core.usecases import inbound, polling, suppression
+from core.usecases import events, inbound, polling, suppression
 from core.usecases.inbound import Text
 from tests import factories
 from tests.sandbox.twilio_servers import SENDER, Servers
+from tests.webhooks import toxins
 from tests.workers import twilio_stage
 from workers import polling as asking
 
-SHE = "+12125550123"
+SHE, OTHER = "+12125550123", "+12125550124"
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
@@ -92,6 +93,20 @@ def test_texts_that_never_came_are_taken_in_once(twilio: Servers) -> None:
         assert suppression.active(session, SHE) is not None
         answers = session.scalars(sa.select(Delivery).where(col(Delivery.kind) == DeliveryKind.ANSWER)).all()
         assert [answer.address for answer in answers] == [SHE]
+
+
+def test_a_text_that_can_not_be_taken_in_keeps_no_other_from_it(twilio: Servers) -> None:
+    sids = [
+        twilio.post("/ui/phones/text", **{"from": phone, "body": "please stop texting me"})["sid"]
+        for phone in (SHE, OTHER)
+    ]
+    toxins.poison(db.engine(), "inbound", when=f"NEW.provider_sid = '{sids[0]}'")
+    asking.fill_gaps.fn()
+    with db.reading() as session:
+        assert session.scalars(sa.select(col(Inbound.address))).all() == [OTHER]
+        assert all(suppression.active(session, address) for address in (SHE, OTHER))
+        (event,) = events.failed(session)
+        assert event.key == sids[0]
 
 
 def test_what_did_come_is_not_taken_twice(twilio: Servers) -> None:
