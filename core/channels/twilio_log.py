@@ -86,10 +86,14 @@ class Log:
         return sorted(found, key=lambda entry: entry.at)
 
     def history(self, *, since: datetime, until: datetime) -> Iterator[History]:
-        """Give what the messages on record between two instants tell, page by page."""
+        """Give what the messages between our numbers and members tell, on record between two instants, page by page."""
+        ours = self._ours()
         listed = self._sdk.messages.stream(date_sent_after=since, date_sent_before=until, page_size=_PAGE)
         for message in listed:
             inbound, at = message.direction == "inbound", _at(message, until)
+            # An account may have numbers that are none of our business.
+            if not ours & {message.messaging_service_sid, message.to if inbound else message.from_}:
+                continue
             told = message_log.entry(
                 inbound=inbound,
                 theirs=str((message.from_ if inbound else message.to) or ""),

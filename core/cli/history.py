@@ -15,7 +15,10 @@ from core.cli.show import AsJson
 from core.errors import Invalid, Rejected
 
 if TYPE_CHECKING:
-    from core.usecases.backfill import Counts, Recorded
+    from datetime import datetime
+
+    from core.domain.message_log import Found
+    from core.usecases.backfill import Counts
 
 _Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="A message log exported from Twilio.")]
 _Days = Annotated[int | None, typer.Option("--twilio", metavar="DAYS", min=1, help="Twilio's list, so many days back.")]
@@ -35,14 +38,16 @@ def backfill(*, csv: _Csv = None, twilio: _Days = None, restart: _Restart = Fals
     from core import db, settings
     from core.channels.twilio_log import Log
     from core.clock import utc_now
+    from core.domain.message_log import Found
     from core.usecases import backfill
 
     if csv and twilio:
         raise Invalid("Choose one: --csv FILE or --twilio DAYS.")
-    now, record, unreadable = utc_now(), Log(settings.current()), 0
+    now, record, found = utc_now(), Log(settings.current()), Found([], 0, 0)
     source: backfill.Source = backfill.Stored()
     if csv:
-        source, unreadable = _recorded(csv)
+        name, found = _read(csv, now)
+        source = backfill.Recorded(name, found.entries)
     elif twilio:
         with _telling_of_outages():
             log = record.history(since=now - timedelta(days=twilio), until=now)
@@ -53,7 +58,8 @@ def backfill(*, csv: _Csv = None, twilio: _Days = None, restart: _Restart = Fals
     detail = record.code if settings.current().twilio_account_sid and not csv else None
     with _telling_of_outages():
         counts = backfill.run(source, step=db.transaction, now=now, detail=detail).counts
-    counts.calls, counts.failed, counts.total = record.calls, unreadable, counts.total + unreadable
+    counts.calls, counts.total = record.calls, counts.total + found.unreadable
+    counts.failed = found.unreadable + found.undated
     _tell(counts, is_json=as_json)
 
 
@@ -70,19 +76,19 @@ def _telling_of_outages() -> Iterator[None]:
         ) from None
 
 
-def _recorded(path: Path) -> "tuple[Recorded, int]":
+def _read(path: Path, now: "datetime") -> "tuple[str, Found]":
     from core.domain import message_log
-    from core.usecases.backfill import Recorded
 
     try:
         content = path.read_bytes()
     except OSError as problem:
         raise Invalid(f"{path} can't be read: {problem.strerror}.") from None
     try:
-        entries, unreadable = message_log.read(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        # Not `splitlines`: it would cut texts at signs that end no row.
+        lines = io.StringIO(content.decode("utf-8-sig"), newline="")
     except UnicodeDecodeError:
         raise Invalid(f"{path} isn't a text in UTF-8. Export it again as CSV.") from None
-    return Recorded(f"csv.{hashlib.sha256(content).hexdigest()[:16]}", entries), unreadable
+    return f"csv.{hashlib.sha256(content).hexdigest()[:16]}", message_log.read(lines, until=now)
 
 
 def _tell(counts: "Counts", *, is_json: bool) -> None:

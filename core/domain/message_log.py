@@ -4,10 +4,11 @@ Source: https://help.twilio.com/articles/223183588 (exporting message logs)
 """
 
 import csv
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
 
+from core.domain import keywords, log_dates
 from core.domain.backlog import Entry
 from core.errors import Invalid
 
@@ -34,31 +35,47 @@ def entry(*, inbound: bool, theirs: str, status: str, at: datetime, code: int, b
     return Entry(theirs, at, "delivered", sid=sid) if status in _DELIVERED else None
 
 
-def read(lines: Iterable[str]) -> tuple[list[Entry], int]:
-    """Read an exported log; returns its entries, and how many rows could not be read.
+class Found(NamedTuple):
+    """What a log tells. `unreadable`: rows that tell nothing; `undated`: those that tell a STOP, but not when."""
+
+    entries: list[Entry]
+    unreadable: int
+    undated: int
+
+
+def read(lines: Iterable[str], *, until: datetime) -> Found:
+    """Read an exported log, lines with their ends. A STOP without a date counts from the log's last, or `until`.
 
     Raises:
-        Invalid: it isn't such a log.
+        Invalid: it isn't such a log, or its rows can't be told apart.
     """
-    rows = csv.DictReader(lines)
-    try:
-        columns = _columns(rows.fieldnames or ())
-        return _entries(list(rows), columns)
-    except csv.Error as problem:
-        raise Invalid(f"This isn't a CSV file as Twilio exports it ({problem}). Export the log again.") from None
-
-
-def _entries(rows: Iterable[Mapping[str, str | None]], columns: dict[str, str]) -> tuple[list[Entry], int]:
-    found, unreadable = list[Entry](), 0
+    rows = list(_rows(lines))
+    order = log_dates.order(row["at"] for row in rows)
+    found, undated, unreadable = list[Entry](), list[Mapping[str, str]](), 0
     for row in rows:
         try:
-            one = _read(row, columns)
-        except (ValueError, TypeError):
-            unreadable += 1
+            one = _read(row, log_dates.read(row["at"], order))
+        except (ValueError, OverflowError):
+            is_stop = _is_inbound(row) and row["from"].startswith("+") and _is_stop(row["body"])
+            undated += [row] if is_stop else []
+            unreadable += not is_stop
             continue
         if one is not None:
             found.append(one)
-    return found, unreadable
+    latest = max((each.at for each in found), default=until)
+    found += [Entry(row["from"], latest, "text", body=row["body"], sid=row["sid"]) for row in undated]
+    return Found(found, unreadable, len(undated))
+
+
+def _rows(lines: Iterable[str]) -> Iterator[dict[str, str]]:
+    rows = csv.DictReader(lines)
+    try:
+        columns = _columns(rows.fieldnames or ())
+        for row in rows:
+            told = {key: (row.get(name) or "").strip() for key, name in columns.items()}
+            yield dict.fromkeys(_NAMES, "") | told
+    except csv.Error as problem:
+        raise Invalid(f"The log can't be read after line {rows.line_num}: {problem}. Export it again.") from None
 
 
 def _columns(header: Iterable[str]) -> dict[str, str]:
@@ -70,26 +87,26 @@ def _columns(header: Iterable[str]) -> dict[str, str]:
     return columns
 
 
-def _read(row: Mapping[str, str | None], columns: Mapping[str, str]) -> Entry | None:
-    told = {key: (row.get(name) or "").strip() for key, name in columns.items()}
-    inbound = told.get("direction", "").lower() == "inbound" or told["status"].lower() in ("received", "receiving")
-    theirs = told["from"] if inbound else told["to"]
+def _read(row: Mapping[str, str], at: datetime) -> Entry | None:
+    inbound = _is_inbound(row)
+    theirs = row["from"] if inbound else row["to"]
     if not theirs.startswith("+"):
         raise ValueError("not a phone number")
     return entry(
         inbound=inbound,
         theirs=theirs,
-        status=told["status"].lower(),
-        at=_instant(told["at"]),
-        code=int(told.get("code") or 0),
-        body=told.get("body", ""),
-        sid=told.get("sid", ""),
+        status=row["status"].lower(),
+        at=at,
+        code=int(row["code"] or 0),
+        body=row["body"],
+        sid=row["sid"],
     )
 
 
-def _instant(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = parsedate_to_datetime(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+def _is_inbound(row: Mapping[str, str]) -> bool:
+    return row["direction"].lower() == "inbound" or row["status"].lower() in ("received", "receiving")
+
+
+def _is_stop(body: str) -> bool:
+    reading = keywords.read(body)
+    return reading.kind == "opt_out" and reading.certainty == "certain"

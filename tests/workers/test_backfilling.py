@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from core import db
+from core import db, settings
 from core.clock import utc_now
 from core.domain.lifecycles import DeliveryStatus
 from core.models import OutboxEvent, Suppression
@@ -66,3 +66,15 @@ def test_while_twilio_does_not_answer_the_asker_is_told(twilio: Servers, monkeyp
     twilio_stage.point_nowhere(monkeypatch)
     backfilling.go_through_history.fn("U0ADMIN", 3)
     assert "Twilio did not answer" in told()[-1]
+
+
+def test_numbers_of_the_account_that_are_not_ours_are_none_of_our_business(
+    twilio: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(twilio, "+12125550197")
+    twilio.wait_until_settled()
+    twilio.post("/ui/phones/text", **{"from": "+12125550124", "body": "please stop texting me"})
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "+12125550142")
+    settings.current.cache_clear()
+    backfilling.go_through_history.fn("U0ADMIN", 3)
+    assert held() == {}
