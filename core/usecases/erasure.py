@@ -9,9 +9,10 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core.domain.events import ConversationChanged
 from core.domain.lifecycles import DeliveryStatus
 from core.errors import IllegalMove, NotFound
-from core.models import AuditEntry, Contact, Conversation, Delivery, Draft, Inbound, Receipt, WebhookEvent
+from core.models import AuditEntry, Contact, Conversation, Delivery, Draft, Inbound, OutboxEvent, Receipt, WebhookEvent
 from core.usecases import suppression
 
 # What stands where the address of somebody stood who was erased begins with this.
@@ -52,6 +53,7 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
     nobody = f"{NOBODY}{uuid4().hex}"
     _erase_events(session, known)
     _erase_drafts(session, known)
+    _erase_notes(session, known)
     erased = Erased(
         contacts=int(contact is not None),
         texts=_erase_texts(session, known, nobody),
@@ -106,13 +108,29 @@ def _erase_events(session: Session, known: Sequence[str]) -> None:
 
 
 def _erase_drafts(session: Session, known: Sequence[str]) -> None:
-    theirs = sa.select(col(Conversation.id)).where(col(Conversation.address).in_(known))
+    theirs = sa.select(col(Conversation.id)).where(_is_at(known))
     _change(session, sa.update(Draft).where(col(Draft.conversation_id).in_(theirs)).values(body="", error=""))
+
+
+def _erase_notes(session: Session, known: Sequence[str]) -> None:
+    """Blank what was, or is still to be, said in her threads: it quotes her words, and staff's of her."""
+    theirs = {str(each) for each in session.scalars(sa.select(col(Conversation.id)).where(_is_at(known)))}
+    conversation = col(OutboxEvent.payload)["conversation_id"].as_string()
+    told = sa.select(OutboxEvent).where(
+        col(OutboxEvent.name) == ConversationChanged.name, conversation.in_(sorted(theirs))
+    )
+    for event in session.scalars(told.with_for_update()):
+        event.payload = {**event.payload, "note": None}
+    session.flush()
+
+
+def _is_at(known: Sequence[str]) -> sa.ColumnElement[bool]:
+    return col(Conversation.address).in_(known)
 
 
 def _erase_conversations(session: Session, known: Sequence[str], nobody: str) -> int:
     named = sa.literal(nobody) + sa.literal(":") + sa.cast(col(Conversation.id), sa.Text())
-    theirs = sa.update(Conversation).where(col(Conversation.address).in_(known))
+    theirs = sa.update(Conversation).where(_is_at(known))
     return _change(session, theirs.values(address=named, contact_id=None))
 
 

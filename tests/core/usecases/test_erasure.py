@@ -1,14 +1,17 @@
 """Somebody who asks for it is forgotten; that she must not be messaged is not."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core import outbox
+from core.domain.events import ConversationChanged
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.errors import IllegalMove, NotFound
-from core.models import Contact, Conversation, Delivery, Inbound, Membership, Receipt
+from core.models import Contact, Conversation, Delivery, Inbound, Membership, OutboxEvent, Receipt
 from core.usecases import erasure, suppression
 from tests import factories
 from tests.factories import NOON, SENDER, phone
@@ -19,7 +22,7 @@ SHE = phone(1)
 def left_of(session: Session) -> str:
     """Return everything that the tables hold, as text."""
     session.expire_all()
-    tables = (Contact, Conversation, Delivery, Inbound, Receipt)
+    tables = (Contact, Conversation, Delivery, Inbound, OutboxEvent, Receipt)
     return str([each.model_dump() for table in tables for each in session.scalars(sa.select(table))])
 
 
@@ -51,6 +54,23 @@ def test_nothing_that_tells_who_she_is_stays(session: Session) -> None:
     assert session.scalars(sa.select(Membership)).all() == []
     statuses = set(session.scalars(sa.select(col(Delivery.status))))
     assert statuses == {DeliveryStatus.DELIVERED, DeliveryStatus.SENT}
+
+
+@pytest.mark.parametrize("done_at", [None, NOON])
+def test_what_was_said_in_her_thread_or_is_still_to_be_goes_and_others_stays(
+    session: Session, done_at: datetime | None
+) -> None:
+    met(session)
+    hers = session.scalars(sa.select(Conversation)).one()
+    for talk in (hers, factories.conversation(session, 2)):
+        outbox.record(session, ConversationChanged(talk.id, note=f"I am Jane of {talk.address}"), now=NOON)
+    session.flush()
+    session.execute(sa.update(OutboxEvent).values(done_at=done_at))
+    session.expire_all()
+    erasure.erase(session, SHE, now=NOON)
+    session.expire_all()
+    notes = [event.payload["note"] for event in session.scalars(sa.select(OutboxEvent).order_by(col(OutboxEvent.id)))]
+    assert notes == [None, f"I am Jane of {phone(2)}"]
 
 
 def test_she_may_be_named_by_either_of_her_addresses(session: Session) -> None:
