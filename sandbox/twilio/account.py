@@ -19,7 +19,7 @@ class Tally:
 
     requests: int = 0  # to create a message, whatever was answered
     refused: Counter[int] = field(default_factory=Counter)  # by Twilio's error code
-    after_stop: int = 0  # accepted although the product had answered the member's STOP
+    after_stop: int = 0  # accepted although the product had answered the member's STOP, but for its one confirmation
     callbacks_sent: int = 0  # posted, each once however often it was tried
     callbacks_ok: int = 0
     callbacks_failed: int = 0

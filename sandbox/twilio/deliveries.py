@@ -37,7 +37,7 @@ class Deliveries:
         order = account.ledger.add(new, now=time.time())
         account.board.show(order, new.member)
         if new.direction == "outbound-api" and account.opt_outs.was_stop_answered(new.member):
-            account.tally.after_stop += 1
+            account.tally.after_stop += not account.opt_outs.takes_confirmation(new.member, new.body)
         for after_s, step in self._plan(order, new, validity_s):
             self._add(step, after_s=send_in_s + after_s)
         return order

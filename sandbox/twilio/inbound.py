@@ -136,7 +136,7 @@ class Inbox:
             return Outcome(sid, answer.status, answer.text, f"The webhook failed ({answer.failure}).")
         kind = Kind.STOP if text.revokes else text.kind
         if kind is not None:
-            self._account.opt_outs.note_answered(text.member, kind)
+            self._account.opt_outs.note_answered(text.member, kind, is_keyword=text.kind is not None)
         try:
             for reply in twiml.read(answer.text, answer.content_type):
                 self._deliver(text.member, text.sender, reply)

@@ -1,5 +1,6 @@
 """The account's own opt-out list: keywords that Twilio acts on by itself, and what it answers."""
 
+import re
 from enum import StrEnum
 
 
@@ -27,6 +28,7 @@ _ANSWERS = {
     ),
     Kind.HELP: "Reply STOP to unsubscribe. Msg&Data Rates May Apply.",
 }
+_names_start = re.compile(r"\bSTART\b").search
 _TOLL_FREE = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
 
 
@@ -44,6 +46,7 @@ class OptOuts:
     def __init__(self) -> None:
         self._stopped: dict[str, set[str]] = {}
         self._stop_answered: set[str] = set()
+        self._unconfirmed: set[str] = set()
 
     def react(self, member: str, sender: str, kind: Kind) -> str | None:
         """Act on a keyword and return Twilio's own answer.
@@ -65,12 +68,27 @@ class OptOuts:
         """Say whether a phone stopped any of the account's numbers."""
         return bool(self._stopped.get(member))
 
-    def note_answered(self, member: str, kind: Kind) -> None:
-        """Remember that the product knows of a phone's STOP (every later text is one too many), or of its START."""
+    def note_answered(self, member: str, kind: Kind, *, is_keyword: bool) -> None:
+        """Remember that the product knows of a phone's STOP (every later text is one too many), or of its START.
+
+        To a keyword Twilio has answered by itself; of a STOP in other words the product may confirm that it took it.
+        """
+        if kind is Kind.STOP and not is_keyword:
+            if member not in self._stop_answered:  # who has stopped already is told nothing more
+                self._unconfirmed.add(member)
+        else:
+            self._unconfirmed.discard(member)
         if kind is Kind.STOP:
             self._stop_answered.add(member)
         elif kind is Kind.START:
             self._stop_answered.discard(member)
+
+    def takes_confirmation(self, member: str, body: str) -> bool:
+        """Say whether a text is the one answer that a STOP in other words may have: it says how to come back."""
+        if member not in self._unconfirmed or not _names_start(body):
+            return False
+        self._unconfirmed.discard(member)
+        return True
 
     def was_stop_answered(self, member: str) -> bool:
         """Say whether the product has answered a STOP of this phone."""

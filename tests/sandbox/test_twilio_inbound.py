@@ -150,6 +150,23 @@ def test_a_stop_in_other_words_can_be_counted_too(servers: Servers) -> None:
     assert servers.get("/ui/ledger")["after_stop"] == 1
 
 
+def test_the_one_confirmation_of_a_stop_in_other_words_is_not_held_against_the_product(servers: Servers) -> None:
+    text(servers, "please leave me alone", revokes=True)
+    confirmation = "You won't get any more texts from us. Reply START to get them again."
+    for count in (0, 1):
+        servers.client().messages.create(to=ANA, from_=SENDER, body=confirmation)
+        assert servers.get("/ui/ledger")["after_stop"] == count
+
+
+def test_a_stop_that_is_repeated_in_other_words_is_confirmed_once_until_they_come_back(servers: Servers) -> None:
+    confirmation = "You won't get any more texts from us. Reply START to get them again."
+    for body, count in (("please leave me alone", 0), ("I said leave me alone", 1), ("START", 1), ("enough of it", 1)):
+        text(servers, body, revokes=body != "START")
+        if body != "START":
+            servers.client().messages.create(to=ANA, from_=SENDER, body=confirmation)
+        assert servers.get("/ui/ledger")["after_stop"] == count
+
+
 def test_a_stop_that_the_product_never_took_is_not_held_against_it(servers: Servers) -> None:
     servers.behave(opt_out_list=False, webhook_fragment="")
     servers.product.answers = [(500, "", "")]
