@@ -96,6 +96,17 @@ def test_a_stop_in_a_conversation_is_told_in_its_thread(channel: Replies) -> Non
     assert thread.TEXT_BACK not in buttons(root)
 
 
+@pytest.mark.parametrize(
+    ("media", "said"), [((("https://api.twilio.com/1", "image/png"),), "sent a picture"), ((), "sent an empty text")]
+)
+def test_a_text_without_words_is_announced_as_what_it_is(
+    channel: Replies, media: tuple[tuple[str, str], ...], said: str
+) -> None:
+    channel.text("", media=media)
+    (message,) = channel.messages()
+    assert message["text"].endswith(said)
+
+
 def test_pictures_are_links_to_the_provider_and_to_nobody_else(channel: Replies) -> None:
     bad = "https://evil.example/x"
     odd = "https://api.twilio.com/a|<!channel>"
