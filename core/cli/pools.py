@@ -138,8 +138,11 @@ def _tell(tally: "Tally", audience: str, refused: _Refused, *, is_json: bool) ->
         return
     counts = {name: count for name, count in tally.as_json().items() if name not in ("rows", "members")}
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    members = f"{tally.members:,} member{'' if tally.members == 1 else 's'}"
-    show.line(f"{tally.rows:,} rows: {told}. “{audience}” now has {members}.")
+    rows, members = (
+        f"{count:,} {noun}{'' if count == 1 else 's'}"
+        for count, noun in ((tally.rows, "row"), (tally.members, "member"))
+    )
+    show.line(f"{rows}: {told}. “{audience}” now has {members}.")
     if refused.first:
         show.line(f"The rejected rows are in {refused.path}; mend them there, and import that file.")
         for line, sentence in refused.first:

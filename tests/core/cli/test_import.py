@@ -50,6 +50,13 @@ def test_the_counts_are_told_in_words_with_the_first_reasons(blast: Blast, membe
     assert "line 4: This number" in told
 
 
+def test_one_row_is_told_as_one(blast: Blast, members: Path) -> None:
+    members.write_text("phone\n2125550123\n")
+    told = blast.fine("import", str(members), "--audience", "tenants").out
+    assert told.startswith("1 row: 1 added")
+    assert "now has 1 member." in told
+
+
 def test_the_two_kinds_never_mix(blast: Blast, members: Path) -> None:
     blast.fine("import", str(members), "--audience", "tenants", "--kind", "community")
     errors = Path(f"{members}.errors.csv").read_bytes()
