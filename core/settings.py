@@ -22,6 +22,8 @@ from core.errors import Misconfigured, Rejected
 _ROOT = Path(__file__).resolve().parent.parent
 # What `require` is asked for by whoever needs a sender.
 A_SENDER = "TWILIO_SENDERS|TWILIO_MESSAGING_SERVICE_SID|TWILIO_FROM_NUMBER"
+# What we are called where ORGANIZATION_NAME isn't set.
+UNNAMED = "our organization"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -64,7 +66,7 @@ class Settings(BaseSettings):
     slack_replies_channel: str = ""
     slack_admins: Annotated[tuple[str, ...], NoDecode] = ()
 
-    organization_name: str = "our organization"
+    organization_name: str = UNNAMED
     default_region: str = "US"
     message_max_length: int = Field(default=480, ge=1, le=1600)
     price_per_segment: Decimal = Field(default=Decimal("0.0113"), ge=0)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.models import Delivery, DeliveryKind, Inbound
+from core.settings import UNNAMED
 from core.usecases import sending
 
 # Two machines that answer each other must not go on for ever.
@@ -28,7 +29,9 @@ class Answer:
 
     def text(self, organization: str) -> str:
         """Return what is sent."""
-        return self.words.format(organization=organization, topic=self.topic)
+        # A name is written as its owners write it; what stands for none begins the answer, with a capital.
+        who = UNNAMED.capitalize() if organization == UNNAMED else organization
+        return self.words.format(organization=who, topic=self.topic)
 
 
 STOPPED = Answer("{organization}: you won't get any more texts from us. Reply START to get them again.")

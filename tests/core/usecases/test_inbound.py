@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 from core import db
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Conversation, Delivery, DeliveryKind, Inbound, OutboxEvent, Suppression, SuppressionCause
+from core.settings import UNNAMED
 from core.usecases import conversations, inbound, sending, suppression
 from core.usecases.inbound import Text
 from tests import factories
@@ -77,6 +78,15 @@ def test_start_after_a_dead_number_lifts_it(session: Session) -> None:
     take(session, "START")
     assert suppression.active(session, SHE) is None
     assert session.scalars(sa.select(col(Suppression.lifted_by))).all() == ["member"]
+
+
+@pytest.mark.parametrize(
+    ("organization", "start"), [(UNNAMED, "Our organization: you won't"), ("tenants together", "tenants together: you")]
+)
+def test_an_answer_begins_with_a_capital_where_we_have_no_name(session: Session, organization: str, start: str) -> None:
+    text = Text("SM1", SHE, SENDER, "stop texting me please")
+    inbound.take(session, text, organization=organization, now=NOON)
+    assert [each[: len(start)] for each in answers(session)] == [start]
 
 
 @pytest.mark.parametrize("body", ["don't stop", "at the bus stop", "can't stop laughing", "Yes", "", "👍"])
