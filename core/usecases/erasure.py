@@ -102,7 +102,8 @@ def _erase_texts(session: Session, known: Sequence[str], nobody: str) -> int:
 
 def _erase_events(session: Session, known: Sequence[str]) -> None:
     # What providers posted has the address in one of its fields, under whichever name.
-    for address in known:
+    # Vonage's numbers have no plus.
+    for address in {*known, *(each.removeprefix("+") for each in known)}:
         said = sa.cast(col(WebhookEvent.fields), sa.Text())
         _change(session, sa.delete(WebhookEvent).where(said.contains(f'"{address}"', autoescape=True)))
 

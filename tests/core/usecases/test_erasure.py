@@ -11,8 +11,18 @@ from core import outbox
 from core.domain.events import ConversationChanged
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.errors import IllegalMove, NotFound
-from core.models import Contact, Conversation, Delivery, Inbound, Membership, OutboxEvent, Receipt
-from core.usecases import erasure, suppression
+from core.models import (
+    ChannelName,
+    Contact,
+    Conversation,
+    Delivery,
+    Inbound,
+    Membership,
+    OutboxEvent,
+    Receipt,
+    WebhookEvent,
+)
+from core.usecases import erasure, events, suppression
 from tests import factories
 from tests.factories import NOON, SENDER, phone
 
@@ -71,6 +81,15 @@ def test_what_was_said_in_her_thread_or_is_still_to_be_goes_and_others_stays(
     session.expire_all()
     notes = [event.payload["note"] for event in session.scalars(sa.select(OutboxEvent).order_by(col(OutboxEvent.id)))]
     assert notes == [None, f"I am Jane of {phone(2)}"]
+
+
+@pytest.mark.parametrize("posted", [{"AccountSid": "AC1", "From": SHE}, {"vonage": {"from": SHE.removeprefix("+")}}])
+def test_what_providers_posted_and_could_not_be_read_goes(session: Session, posted: dict[str, Any]) -> None:
+    met(session)
+    for key, told in (("hers", posted), ("another's", {"AccountSid": "AC1", "From": phone(2)})):
+        events.keep(session, ChannelName.SMS, "text", key, told, error="To is missing.", now=NOON)
+    erasure.erase(session, SHE, now=NOON)
+    assert session.scalars(sa.select(col(WebhookEvent.key))).all() == ["another's"]
 
 
 def test_she_may_be_named_by_either_of_her_addresses(session: Session) -> None:
