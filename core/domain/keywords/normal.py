@@ -42,7 +42,7 @@ _ORIGINAL = re.compile(r"(?:original message|wrote:|escribio:|ecrit ?:|schrieb.{
 def plain(text: str) -> str:
     """Fold width and case and drop what can't be seen, but keep accents: `hủy` isn't the name `Huy`."""
     wide = unicodedata.normalize("NFKC", text[:READ_AT_MOST]).translate(_APOSTROPHES)
-    seen = (" " if _is_control(each) else each for each in wide if unicodedata.category(each) != "Cf")
+    seen = (" " if _is_control(each) else each for each in wide if not _is_unseen(each))
     return unicodedata.normalize("NFC", "".join(seen)[:READ_AT_MOST].casefold())
 
 
@@ -78,6 +78,11 @@ def _spell(each: str) -> str:
 
 def _latin(word: str) -> str:
     return word.translate(_PASS_FOR) if any("a" <= each <= "z" for each in word) else word
+
+
+def _is_unseen(each: str) -> bool:
+    """Tell joiners, and the selectors that make a sign an emoji (`❤️` is a heart and one of them)."""
+    return unicodedata.category(each) == "Cf" or "\ufe00" <= each <= "\ufe0f"
 
 
 def _is_control(each: str) -> bool:
