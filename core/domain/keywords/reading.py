@@ -1,4 +1,4 @@
-"""Reads an inbound text: first as a keyword on its own, then as a keyword among courtesies, then by its phrases."""
+"""Reads an inbound text: as a keyword alone or among courtesies, then by its phrases, last by a second opinion."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from typing import Final, Literal
 
 from core.domain.keywords import tables
 from core.domain.keywords.normal import BREAK, plain_words, tokens
-from core.domain.keywords.scoring import CERTAIN, LIKELY, score
+from core.domain.keywords.opinion import Model
+from core.domain.keywords.scoring import CERTAIN, LIKELY, score, unexplained
 
 Kind = Literal["opt_out", "opt_in", "help", "none"]
 Asked = Literal["opt_out", "opt_in", "help"]
@@ -14,6 +15,7 @@ Certainty = Literal["certain", "likely", "none"]
 
 _KINDS: Final[tuple[Asked, ...]] = ("opt_out", "opt_in", "help")
 _TABLES: Final = tables.load()
+_MODEL: Final = Model.load()
 _KEYWORD_AT_MOST: Final = 6  # words, or signs in Chinese, of the keywords that take a topic
 _FILLERS_AT_MOST: Final = 6  # dropped one by one on each side of a keyword that itself begins or ends with a filler
 # Source: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out and Twilio's article on its STOP filtering.
@@ -53,14 +55,15 @@ def read(text: str, *, topics: Collection[str] = ()) -> Reading:
     if provided:
         word = text.strip().lower()
         return Reading(provided, "likely" if word == "yes" else "certain", word)
-    words = _words(text)
+    words, asking = _words(text), is_asking(text)
     return (
         _accented(text)
-        or _whole(words, asking="?" in text or "？" in text)
+        or _whole(words, asking=asking)
         or _with_topic(words, topics)
         or _among_courtesies(words)
         or _by_phrases(words, "opt_out")
         or _by_phrases(words, "opt_in")
+        or _by_opinion(words, asking=asking)
         or NOTHING
     )
 
@@ -147,6 +150,22 @@ def _by_phrases(words: Sequence[str], kind: Literal["opt_out", "opt_in"]) -> Rea
         return None
     certain = kind == "opt_out" and found.weight >= CERTAIN
     return Reading(kind, "certain" if certain else "likely", found.matched)
+
+
+def is_asking(text: str) -> bool:
+    """Tell whether a text has a question mark, of any script."""
+    return any(mark in text for mark in "?？؟")
+
+
+def heard(text: str) -> list[str]:
+    """Give the words of a text that are left to an opinion: what a guard explains never counts (`bus stop`)."""
+    return unexplained(_TABLES, _words(text))
+
+
+def _by_opinion(words: Sequence[str], *, asking: bool) -> Reading | None:
+    """Read as likely, never as certain, what sounds like the requests of others."""
+    opinion = _MODEL.opinion(unexplained(_TABLES, words), asking=asking)
+    return Reading("opt_out", "likely", opinion.because) if opinion.weight >= _MODEL.threshold else None
 
 
 def _keyword(key: str) -> tuple[Asked, str] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, groupby
 
 from core.domain.keywords.grammar import Found, Text
 from core.domain.keywords.tables import Tables, Tongue
@@ -12,6 +12,7 @@ LIKELY = 0.6
 _HINTS_AT_MOST = 0.5
 _LAUGHING = 0.4
 _STEP = 0.01
+EXPLAINED = "§"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ def score(tables: Tables, words: Sequence[str], kind: str) -> Score:
     lighter = 0.0 if tables.laughter.isdisjoint(words) else _LAUGHING
     most = CERTAIN - _STEP if _is_qualified(best, text, tables.lingua_franca) else best.weight
     return replace(best, weight=round(min(best.weight - lighter, most), 2))
+
+
+def unexplained(tables: Tables, words: Sequence[str]) -> list[str]:
+    """Put one sign for each run of words that a guard of any language has explained."""
+    text = Text.of(words, tables.polite, tables.closers)
+    covered = {at for tongue in tables.tongues for at in _span_of(tongue.guards.find(text))}
+    runs = groupby(enumerate(words), lambda each: each[0] in covered)
+    return [word for explained, run in runs for word in ([EXPLAINED] if explained else [each for _, each in run])]
 
 
 def _is_qualified(best: Score, text: Text, lingua_franca: Tongue) -> bool:
