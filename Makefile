@@ -4,7 +4,7 @@ DEV = @$(PYTHON) -m deploy.dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run start test lint bench chaos lock clean
+.PHONY: help setup demo run start test lint bench chaos weights lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: ## Run the benchmarks; prints JSON lines
 
 chaos: ## Kill everything in mid-send, many times over; prints JSON lines (ARGS="--seeds 5")
 	$(DEV) chaos $(ARGS)
+
+weights: ## Learn the weights of the reader's second opinion from the labelled texts
+	$(DEV) weights
 
 lock: ## Pin the newest libraries that requirements/*.in allow
 	$(DEV) lock

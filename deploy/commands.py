@@ -102,6 +102,12 @@ def chaos(arguments: list[str]) -> NoReturn:
     _become([python, "-m", "tests.chaos", *arguments], venv.environment())
 
 
+def weights(_: list[str]) -> NoReturn:
+    """Learn the weights of the reader's second opinion from the labelled texts."""
+    python = venv.ensure("dev")
+    _become([python, "-m", "tests.core.domain.training"], venv.environment())
+
+
 def renew_lock(_: list[str]) -> int:
     """Pin the newest libraries that requirements/*.in allow."""
     lock.renew()
@@ -142,6 +148,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "lint": lint,
     "bench": bench,
     "chaos": chaos,
+    "weights": weights,
     "lock": renew_lock,
     "clean": clean,
 }

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -37,8 +38,12 @@ class Model:
         return cls(written["weights"], written["bias"], written["threshold"])
 
     def opinion(self, words: Sequence[str], *, asking: bool) -> Opinion:
-        """Weigh a text: the mean worth of what we know of it, so that length alone says nothing."""
-        known = [(self.weights[each], each) for each in traits(words, asking=asking) if each in self.weights]
+        """Weigh a text by its words."""
+        return self.weigh(traits(words, asking=asking))
+
+    def weigh(self, found: Sequence[str]) -> Opinion:
+        """Weigh traits by what we know of them, against the root of their number: length alone says nothing."""
+        known = [(self.weights[each], each) for each in found if each in self.weights]
         spoken = [(weight, each) for weight, each in known if not each.startswith(_PIECES)]
         if not spoken:
             return Opinion(-math.inf, "")
@@ -56,7 +61,7 @@ def traits(words: Sequence[str], *, asking: bool) -> list[str]:
     found = {f"{_PIECES} {min(len(words), _LENGTHS_APART)}", *(["# ?"] if asking else [])}
     framed = ["<", *words, ">"]
     found.update(words)
-    found.update(f"{one} {other}" for one, other in zip(framed, framed[1:], strict=False))
+    found.update(f"{one} {other}" for one, other in pairwise(framed))
     found.update(f"{one} {_GAP} {other}" for one, other in zip(framed, framed[2:], strict=False))
     found.update(piece for word in words for piece in _pieces(word))
     return sorted(found)

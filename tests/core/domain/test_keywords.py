@@ -67,7 +67,7 @@ class Figures(NamedTuple):
 
 def corpus(*numbers: int) -> list[Sample]:
     """Read the corpus, or some of its parts."""
-    paths = [FOLDER / f"keywords_{number}.jsonl" for number in numbers or range(1, 13)]
+    paths = [FOLDER / f"keywords_{number}.jsonl" for number in numbers or range(1, 14)]
     return [Sample(**json.loads(line)) for path in paths for line in path.read_text("utf-8").splitlines()]
 
 
@@ -89,13 +89,19 @@ def _opt_out(reading: Reading) -> str:
 
 
 def test_opt_outs_are_found_and_nobody_else_is_silenced() -> None:
-    """The corpus was written in eight parts, each but the first after the rules of its day were frozen.
+    """The corpus was written in thirteen parts, each but the first after the rules of its day were frozen.
 
     At first sight, before the rules learned from it, recall / precision of "certain" on each later part were: 2: .902 /
     .990, 3: .926 / .972, 4 (meant to be hard): .842 / .955, 5: .919 / .990, 6: .908 / 1.000, 7 (an auditor's): .960 /
     .964, 8 (four lots, each after the rules had learned from the one before): .930 / .973, .863 / .970, .882 / .973,
     .974 / .964. In part 8 what was wrongly certain was a qualified request each time, never a text that asked for
-    nothing. Those, not the figures below, say what to expect of texts that nobody here has seen; a person sees what we
+    nothing. Parts 9 to 13 were written by one hand, 9 and 10 blind to the rules, 11 to 13 each after the rules had
+    learned from the ones before, by who had made those rules; recall / precision / share of other texts blocked: 9:
+    .879 / 1.000 / .006, 10: .809 / .991 / .034, both before the second opinion; with it, 11 (hard): .884 / 1.000 /
+    .080, 12: .904 / .987 / .036, 13: .878 / 1.000 / .000; the phrases of before alone: .699 / .989 / .010, .856 /
+    .987 / .000, .838 / 1.000 / .000. So at first sight about one request in nine is still a person's to see; its
+    threshold was 0.5 for part 11, 0.8 for 12 and 13 and has since been set by those two. Four labels of parts 11 and 12
+    were corrected afterwards to how earlier parts have them (`please help`, `add me to the list`). Those, not the figures below, say what to expect of texts that nobody here has seen; a person sees what we
     read wrongly. Texts of part 7 that its auditor had left without a label and that may mean either aren't in it.
     """
     figures = measure(corpus())
@@ -105,7 +111,7 @@ def test_opt_outs_are_found_and_nobody_else_is_silenced() -> None:
 
 
 def test_the_corpus_is_large_and_mostly_held_out() -> None:
-    everything, later = corpus(), corpus(*range(2, 13))
+    everything, later = corpus(), corpus(*range(2, 14))
     assert len(everything) >= 500
     assert len(later) >= 0.3 * len(everything)
     assert len({each.text for each in corpus(1)}) == len(corpus(1))
@@ -158,8 +164,8 @@ def test_everyday_words_are_no_opt_out(text: str) -> None:
     "text",
     [
         "STOP", "STOOOP", "stpo", "S.T.O.P.", "ＳＴＯＰ", "st\u200bop", "\u202eSTOP\u202c", "STOP\0", "“Stop”",
-        "ŚTÓP", "𝐒𝐓𝐎𝐏", "stop 🙏🙏", "STOP ❤️", "✌️ stop", "unsubscirbe", "unsuscribe", "no más", "no mas", "ARRÊT", "arret", "hủy",
-        "退訂", "إيقاف", "sispann", "please stop texting me", "take me off your list", "lose my number",
+        "ŚTÓP", "𝐒𝐓𝐎𝐏", "stop 🙏🙏", "STOP ❤️", "✌️ stop", "unsubscirbe", "unsuscribe", "no más", "no mas",
+        "ARRÊT", "arret", "hủy", "退訂", "إيقاف", "sispann", "please stop texting me", "take me off your list", "lose my number",
         "never text me again",
     ],
 )  # fmt: skip

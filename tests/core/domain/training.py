@@ -13,7 +13,7 @@ from core.domain.keywords.opinion import Model
 
 FOLDER = Path(__file__).parent / "corpus"
 FILE = Path(opinion.__file__).parent / "weights.json"
-THRESHOLD = 0.8
+THRESHOLD = 0.5
 _ROUNDS = 20
 _RATE, _SHRINK = 0.3, 0.01
 _SEEN_AT_LEAST = 2
