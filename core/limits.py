@@ -12,7 +12,7 @@ _MOST_SEGMENTS = 12
 
 # Generic cell rate algorithm without burst: each message reserves its own stretch of time after the last one's. The
 # server's clock is the only one asked. The key never expires: if there is none, or one from before what the asker has
-# seen last, Redis was wiped, or was killed and came back with an old value, and what was granted since lies ahead still.
+# seen, Redis was wiped, or was killed and came back with an old value; what was granted since then lies ahead still.
 # If the clock was set back, the stretch ahead would be absurd.
 _RESERVE = """
 local t = redis.call('TIME')

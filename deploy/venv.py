@@ -66,6 +66,8 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _set_up(kind: Kind) -> None:
+    if VENV.is_symlink():
+        raise CannotStart("The folder .venv is a link, and what it points to may be somebody else's. Remove the link.")
     started = time.monotonic()
     print(f"Setting up .venv from requirements/{kind}.txt (once; about half a minute) …", flush=True)
     if not _is_usable():

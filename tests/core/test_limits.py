@@ -72,7 +72,7 @@ def test_a_redis_that_has_forgotten_is_told_better(used: str, *, is_wiped: bool)
         async with Redis.from_url(used) as redis:
             pace, key = Pace(redis, segments_per_s=10), f"pace:{SENDER}"
             await pace.reserve(SENDER, [1])
-            before = await redis.get(key)
+            before = int(await redis.get(key) or 0)
             assert max((await pace.reserve(SENDER, [1, 1])).waits) < FURTHEST_S
             await (redis.delete(key) if is_wiped else redis.set(key, before))
             assert (await pace.reserve(SENDER, [1])).waits == [FURTHEST_S]
