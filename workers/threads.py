@@ -16,7 +16,7 @@ from core.errors import NotFound
 from core.models import Conversation, Inbound, Staff
 from core.slack.gateway import Gateway, SlackFailed
 from core.slack.views import thread
-from core.usecases import inbox, threads
+from core.usecases import conversations, inbox, threads
 from core.usecases.threads import Facts
 from workers import drafting
 
@@ -43,7 +43,8 @@ def _received(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         facts = threads.facts(session, inbound.conversation_id, now=utc_now())
         opens, is_news = threads.is_first(session, inbound), threads.is_after_a_while(session, inbound)
     conversation = facts.conversation
-    drafting.ask_for(payload["inbound_id"])
+    if not conversations.is_by_email(conversation):
+        drafting.ask_for(payload["inbound_id"])
     if not conversation.thread_ts:
         if not opens:
             raise NotOpenYet

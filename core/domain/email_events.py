@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from types import MappingProxyType
 from typing import Any
 
@@ -31,21 +32,26 @@ _NAMES = {
     "key": ("id", "sg_event_id", "event_id", "EventId"),
     "message_id": ("message_id", "sg_message_id", "MessageID", "smtp-id"),
     "reason": ("reason", "description", "Description"),
-    "text": ("text", "body", "TextBody"),
+    "subject": ("subject", "Subject"),
+    "text": ("text", "body", "TextBody", "body-plain"),
 }
+_WRITERS = ("from", "From", "sender")
 _LONGEST, _LONGEST_TEXT = 500, 10_000
 _is_key = re.compile(r"[!-~]{1,128}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class EmailEvent:
-    """One event. `key`: the provider's id of it, or a hash of all that it says; `text`: of a reply."""
+    """One event. `key`: the provider's id of it, or a hash of all that it says; `subject` and `text`: of a reply, whose
+    `address` is its writer's.
+    """
 
     kind: str
     key: str
     address: str
     message_id: str = ""
     reason: str = ""
+    subject: str = ""
     text: str = ""
 
 
@@ -59,14 +65,18 @@ def read(item: Any) -> EmailEvent:
         raise Invalid("An e-mail event must be an object.")
     told = {key: _value(item, names) for key, names in _NAMES.items()}
     kind = _WORDS.get("".join(char for char in told["kind"].lower() if char.isalpha()))
+    if not told["kind"] and "TextBody" in item and _value(item, _WRITERS):
+        kind = "replied"  # Postmark gives what comes in no name
     if kind is None:
         raise Invalid(f"“{told['kind'][:40]}” isn't an event of an e-mail that we know.")
+    writer = parseaddr(_value(item, _WRITERS))[1] if kind == "replied" else ""
     return EmailEvent(
         kind=kind,
         key=told["key"] if _is_key(told["key"]) else digest(item),
-        address=address.parse_email(told["address"]),
+        address=address.parse_email(writer or told["address"]),
         message_id=told["message_id"][:64],
         reason=told["reason"][:_LONGEST],
+        subject=told["subject"][:_LONGEST],
         text=told["text"][:_LONGEST_TEXT],
     )
 

@@ -9,6 +9,8 @@ from core.errors import Invalid
 # Of so many equal parts, each sender takes as many as its pace is of all.
 PARTS = 10_000
 TWILIO, VONAGE = "twilio", "vonage"
+# What stands as the sender of a conversation by e-mail: one for each person, to whichever of our addresses they write.
+EMAIL = "email"
 _ENTRY = re.compile(r"([^=\s]+)(?:=([0-9]+(?:\.[0-9]+)?))?").fullmatch
 _ADDRESS = re.compile(r"\+[1-9][0-9]{6,14}|MG[0-9a-f]{32}|[0-9]{3,8}").fullmatch
 

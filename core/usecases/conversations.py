@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import outbox
-from core.domain import message
+from core.domain import message, senders
 from core.domain.events import ConversationChanged, MessageReceived
 from core.errors import IllegalMove, Invalid, NotAllowed, NotFound
 from core.models import (
@@ -27,6 +27,10 @@ from core.usecases import inbox, sending, suppression
 CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
 _LONGEST_NOTE = 2000
 _NOBODY_DECIDED = "Nobody has decided about what looked like an opt-out, so it counts: they get no more texts."
+_NO_EMAIL = (
+    "They wrote by e-mail, and Blast can't send e-mails. Nothing was sent. Answer from your mailbox, and write a note "
+    "here, so that the others know."
+)
 _GONE = "This conversation is gone. It was erased or cleaned up."
 
 
@@ -86,7 +90,7 @@ def reply(
 
     Raises:
         Invalid: the text is empty, broken or longer than `longest` characters.
-        NotAllowed: somebody else has the conversation, or its member must not be texted.
+        NotAllowed: somebody else has the conversation, or its member must not or can't be texted.
     """
     message.require_sendable(body, limit=longest)
     conversation = _take(session, conversation_id, by=by, now=now, opens=True)
@@ -191,11 +195,16 @@ def is_claimed(conversation: Conversation, *, now: datetime) -> bool:
     return conversation.claimed_at is not None and conversation.claimed_at > now - CLAIM_EXPIRES_AFTER
 
 
+def is_by_email(conversation: Conversation) -> bool:
+    """Tell whether a conversation is by e-mail, which is answered from a mailbox."""
+    return conversation.sender == senders.EMAIL
+
+
 def require_answerable(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) -> None:
     """Refuse before anything is typed what `reply` would refuse afterwards.
 
     Raises:
-        NotAllowed: somebody else has the conversation, or its member must not be texted.
+        NotAllowed: somebody else has the conversation, or its member must not or can't be texted.
     """
     conversation = session.get(Conversation, conversation_id)
     if conversation is None:
@@ -220,6 +229,8 @@ def _require_free(conversation: Conversation, *, by: Staff, now: datetime) -> No
 
 
 def _require_reachable(session: Session, conversation: Conversation) -> None:
+    if is_by_email(conversation):
+        raise NotAllowed(_NO_EMAIL)
     if suppression.active(session, conversation.address):
         raise NotAllowed("They must not be texted: they opted out, or their number is blocked. Nothing was sent.")
 
@@ -247,4 +258,6 @@ def _of(session: Session, inbound: Inbound) -> Conversation | None:
 
 
 def _contact(session: Session, address: str) -> UUID | None:
-    return session.scalar(sa.select(col(Contact.id)).where(col(Contact.phone) == address))
+    return session.scalar(
+        sa.select(col(Contact.id)).where((col(Contact.phone) == address) | (col(Contact.email) == address))
+    )

@@ -54,7 +54,7 @@ def take(
     """
     theirs = topics.of(session, text.address)
     reading = _read(session, text, theirs, now=now)
-    inbound = _keep(session, text, reading, at=min(sent_at or now, now))
+    inbound = keep(session, text, reading, at=min(sent_at or now, now))
     if inbound is None:
         return None
     if sent_at is not None and late.stands_down(session, inbound, reading, theirs, now=now):
@@ -87,7 +87,7 @@ def _read(session: Session, text: Text, theirs: list[Audience], *, now: datetime
     return reading
 
 
-def _keep(session: Session, text: Text, reading: Reading, *, at: datetime) -> Inbound | None:
+def keep(session: Session, text: Text, reading: Reading, *, at: datetime) -> Inbound | None:
     """Store a text once by the provider's id; returns None when it is there already."""
     new_id = session.scalar(
         insert(session, Inbound)

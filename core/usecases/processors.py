@@ -9,14 +9,14 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from core.domain import email_events, keywords
+from core.domain import email_events
 from core.domain.email_events import EmailEvent
 from core.domain.receipts import Incoming
 from core.errors import Invalid, Misconfigured
 from core.models import ChannelName, Intake, SuppressionCause
 from core.models.dialect import insert
 from core.settings import Settings
-from core.usecases import inbound, receipts, suppression, twilio_posts, vonage_posts
+from core.usecases import inbound, mail, receipts, suppression, twilio_posts, vonage_posts
 from core.usecases.inbound import Text
 from core.usecases.twilio_posts import Form
 
@@ -92,7 +92,9 @@ class Email:
         """Bring the message forward, and suppress the address where it must be."""
         event = EmailEvent(**{**fields, "kind": kind})
         _forward(session, event, now=now)
-        if kind in ("complained", "unsubscribed") or (kind == "replied" and _wants_out(event.text)):
+        if kind == "replied":
+            mail.take(session, event, now=now)
+        elif kind in ("complained", "unsubscribed"):
             suppression.opt_out(session, event.address, source="email", now=now)
         elif kind == "bounced":
             cause = SuppressionCause.HARD_FAILURE
@@ -177,9 +179,3 @@ def _forward(session: Session, event: EmailEvent, *, now: datetime) -> None:
     status = _STATUSES.get(event.kind)
     if status and event.message_id:
         receipts.apply(session, [Incoming(event.message_id, status)], now=now)
-
-
-def _wants_out(text: str) -> bool:
-    # Below the first line is what they answer to, which tells how to unsubscribe.
-    reading = keywords.read(text.strip().split("\n", 1)[0])
-    return reading.kind == "opt_out" and reading.certainty == "certain"

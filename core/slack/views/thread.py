@@ -7,12 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from core.domain import address
 from core.errors import Invalid
-from core.models import ConversationStatus, Inbound, SuppressionCause
+from core.models import Conversation, ConversationStatus, Inbound, SuppressionCause
 from core.slack import blocks
 from core.slack.blocks import Block, Element
 from core.slack.views.card import Card
-from core.usecases import inbox
+from core.usecases import conversations, inbox
 from core.usecases.inbox import Waiting
 from core.usecases.threads import Facts
 
@@ -29,6 +30,10 @@ _BLOCKED = {
     SuppressionCause.HARD_FAILURE: ":warning: Their number could not be reached, so texts to it are stopped.",
     SuppressionCause.MANUAL: ":no_entry_sign: Staff have stopped texts to this number.",
 }
+_BY_EMAIL = (
+    ":email: They wrote by e-mail, which Blast can't send. Answer from your mailbox, write a note here so that the "
+    "others know, and close it."
+)
 _SUSPECTED = ":question: This looks like an opt-out. They get no texts until you have decided."
 # Invisible in themselves, they hide words, turn them round, or lend one name the looks of another.
 _INVISIBLE = re.compile(
@@ -56,6 +61,7 @@ def render(facts: Facts, *, trusted_host: str) -> Card:
         blocks.section(f"{who}{about}"),
         *opening,
         blocks.context(_state(facts)),
+        *([blocks.context(_BY_EMAIL)] if conversations.is_by_email(facts.conversation) else []),
         *_choice(facts),
         *_buttons(facts),
     ]
@@ -65,7 +71,7 @@ def render(facts: Facts, *, trusted_host: str) -> Card:
 def render_text(facts: Facts, inbound: Inbound, *, trusted_host: str) -> Card:
     """Draw one more text of the same person."""
     conversation = str(facts.conversation.id)
-    buttons = _decisions(conversation) if facts.is_suspected else [_text_back(conversation)]
+    buttons = _decisions(conversation) if facts.is_suspected else _text_back(facts)
     warning = [blocks.context(_SUSPECTED)] if facts.is_suspected else []
     drawn = [*words(inbound, trusted_host=trusted_host), *warning]
     return Card(_notice(facts, inbound), [*drawn, *([] if _is_silent(facts) else blocks.actions(buttons))])
@@ -126,9 +132,7 @@ def parse_id(text: str) -> UUID:
 def whom(facts: Facts) -> str:
     """Name a member, with the last digits of their number."""
     name = blocks.escape(_name(facts))
-    return (
-        f"*{name}* (…{facts.conversation.address[-4:]})" if name else f"*Somebody* (…{facts.conversation.address[-4:]})"
-    )
+    return f"*{name or 'Somebody'}* ({_ending(facts.conversation)})"
 
 
 def _name(facts: Facts) -> str:
@@ -138,8 +142,8 @@ def _name(facts: Facts) -> str:
 def _notice(facts: Facts, inbound: Inbound | None) -> str:
     """Return what notifications show and screen readers read."""
     text = " ".join(visible(inbound.body).split()) if inbound else ""
-    who = f"{_name(facts) or 'Somebody'} (…{facts.conversation.address[-4:]})"
-    wordless = "sent a picture" if inbound and inbound.media else "sent an empty text"
+    who = f"{_name(facts) or 'Somebody'} ({_ending(facts.conversation)})"
+    wordless = "sent a picture" if inbound and inbound.media else "sent nothing in words"
     return blocks.escape(f"{who}: {blocks.cut(text, _MOST_IN_NOTICE)}" if text else f"{who} {wordless}")
 
 
@@ -167,7 +171,7 @@ def _buttons(facts: Facts) -> list[Block]:
     row: list[Element] = _decisions(conversation) if facts.is_suspected else []
     if not facts.blocked:
         row += [blocks.button("Claim", CLAIM, conversation)] if is_open and not facts.claimed_by else []
-        row += [_text_back(conversation)]
+        row += _text_back(facts)
     row.append(blocks.button("Note", NOTE, conversation))
     row += [blocks.button("Close", CLOSE, conversation)] if is_open else []
     if not facts.blocked:
@@ -210,7 +214,7 @@ def listing(waiting: Sequence[Waiting]) -> list[str]:
 def _line(waiting: Waiting) -> str:
     found = waiting.conversation
     name = blocks.escape(_MARKUP.sub("", visible(blocks.cut(waiting.name, _MOST_OF_NAME)))) or "Somebody"
-    label = f"{name} (…{found.address[-4:]})"
+    label = f"{name} ({_ending(found)})"
     link = f"https://slack.com/archives/{found.thread_channel}/p{found.thread_ts.replace('.', '')}"
     who = f"<{link}|{label}>" if found.thread_ts else label
     state = "waits since" if inbox.is_waiting(found) else "answered, last wrote"
@@ -223,11 +227,20 @@ def render_waiting(facts: Facts) -> Card:
     called = f"{blocks.person(facts.claimed_by)}: " if facts.claimed_by else ""
     since = blocks.moment(facts.conversation.last_inbound_at)
     told = f":hourglass: {called}{whom(facts)} has waited for an answer since {since}."
-    return Card(told, [blocks.section(told), *blocks.actions([_text_back(str(facts.conversation.id))])])
+    return Card(told, [blocks.section(told), *blocks.actions(_text_back(facts))])
 
 
-def _text_back(conversation: str) -> Element:
-    return blocks.button("Text back", TEXT_BACK, conversation, style="primary")
+def _ending(conversation: Conversation) -> str:
+    """Return as much of an address as a channel may know."""
+    if conversations.is_by_email(conversation):
+        return blocks.escape(address.masked(conversation.address))
+    return f"…{conversation.address[-4:]}"
+
+
+def _text_back(facts: Facts) -> list[Element]:
+    if conversations.is_by_email(facts.conversation):
+        return []
+    return [blocks.button("Text back", TEXT_BACK, str(facts.conversation.id), style="primary")]
 
 
 def _decisions(conversation: str) -> list[Element]:
