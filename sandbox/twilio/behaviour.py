@@ -27,7 +27,9 @@ class Behaviour:
 
     `callback_latency_ms` lies between acceptance and `sent`, and again before the final status; with `shuffle` each
     callback comes at a random moment of three times that. `duplicate` and `lose` are probabilities per callback,
-    `break_before` and `break_after` per request (a 500 without, or after, accepting), `undelivered` per text (30003).
+    `break_before` and `break_after` per request (a 500 without, or after, accepting), `cut_before` and `cut_after`
+    likewise (the connection is cut instead), `silent` per request (accepted, and never answered), `undelivered` per
+    text (30003).
     """
 
     latency_ms: float = 0.0
@@ -39,6 +41,9 @@ class Behaviour:
     lose: float = 0.0
     break_before: float = 0.0
     break_after: float = 0.0
+    cut_before: float = 0.0
+    cut_after: float = 0.0
+    silent: float = 0.0
     undelivered: float = 0.0
     max_concurrent_requests: int = 0  # 0: no limit; more are answered 429
     signature: str = _SIGNATURES[0]

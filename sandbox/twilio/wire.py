@@ -32,6 +32,9 @@ class Answer:
     body: bytes
 
 
+_CUT = Answer(0, b"")  # the connection ends instead
+
+
 def _refuse(refusal: Refusal) -> Answer:
     return Answer(refusal.status, refusal.body())
 
@@ -72,6 +75,8 @@ class Wire:
             self._note(scope, body, answer)
             if answer is None:
                 await self._stay_silent(receive)
+            elif answer is _CUT:
+                await _cut(send)
             else:
                 await _send(send, answer, in_flight=self._in_flight)
         finally:
@@ -113,12 +118,17 @@ class Wire:
             return self._refuse_unread(errors.TOO_MANY_REQUESTS)
         if kind is Magic.BROKEN_BEFORE or _happens(behaviour.break_before):
             return self._refuse_unread(errors.BROKEN)
+        if _happens(behaviour.cut_before):
+            return _CUT
         outcome = self._sending.create(form)
         if isinstance(outcome, Refusal):
             return _refuse(outcome)
         if kind is Magic.BROKEN_AFTER or _happens(behaviour.break_after):
             return _refuse(errors.BROKEN)
-        return None if kind is Magic.SILENT else _tell(201, self._render(outcome))
+        if _happens(behaviour.cut_after):
+            return _CUT
+        is_silent = kind is Magic.SILENT or _happens(behaviour.silent)
+        return None if is_silent else _tell(201, self._render(outcome))
 
     def _refuse_unread(self, refusal: Refusal) -> Answer:
         self._account.tally.requests += 1
@@ -190,6 +200,11 @@ async def _read(receive: Receive) -> bytes | None:
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _cut(send: Send) -> None:
+    """Begin an answer; the server closes the connection when nothing of what it announced follows."""
+    await send({"type": "http.response.start", "status": 201, "headers": [(b"content-length", b"1")]})
 
 
 async def _send(send: Send, answer: Answer, *, in_flight: int) -> None:

@@ -237,6 +237,25 @@ def test_a_silent_number_is_accepted_and_never_answered(servers: Servers) -> Non
     assert servers.get("/ui/ledger")["accepted"] == 1
 
 
+@pytest.mark.parametrize(
+    ("knob", "error", "accepted"),
+    [
+        ("silent", requests.ReadTimeout, 1),
+        ("cut_after", (requests.ConnectionError, requests.exceptions.ChunkedEncodingError), 1),
+        ("cut_before", (requests.ConnectionError, requests.exceptions.ChunkedEncodingError), 0),
+    ],
+)
+def test_a_call_may_go_without_its_answer(
+    servers: Servers, knob: str, error: type[Exception] | tuple[type[Exception], ...], accepted: int
+) -> None:
+    servers.behave(**{knob: 1.0})
+    url = f"{servers.url}/twilio/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
+    fields = {"To": ANA, "From": SENDER, "Body": "Hello"}
+    with pytest.raises(error):
+        requests.post(url, data=fields, auth=(ACCOUNT, TOKEN), timeout=0.3)
+    assert servers.get("/ui/ledger")["accepted"] == accepted
+
+
 def test_a_client_that_leaves_half_way_has_sent_nothing(servers: Servers) -> None:
     host, port = servers.url.removeprefix("http://").split(":")
     credentials = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
