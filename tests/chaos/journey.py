@@ -11,14 +11,19 @@ from deploy.postgres import PostgresServer
 from tests.chaos import ending
 from tests.chaos import site as sites
 from tests.chaos.ending import Findings
+from tests.chaos.place import Place
 from tests.chaos.site import phones
 from tests.chaos.storm import Storm, insist
 
 DATABASES = ("postgresql", "sqlite")
+_EVENT_S = 1.3
 _SETTINGS = {
     "CLAIM_LEASE_SECONDS": "40",
     "MAX_ATTEMPTS": "100",  # so that a provider that is busy for long loses nobody
     "MAX_IN_FLIGHT": "50",
+    "SECOND_APPROVER_ABOVE": "1000000",
+    "UNDO_SECONDS": "0",
+    "POLL_AFTER_MINUTES": "1",
 }
 
 
@@ -33,21 +38,24 @@ def play(
 ) -> tuple[Findings, list[str]]:
     """Play it on a migrated database of its own; return what was found wrong, and what had happened."""
     chance = random.Random(seed)
-    # So slow that the storm is over when the blast is: each event takes about a second.
-    rate = recipients / events
-    with sites.opened(folder, database_url, clocks=2, settings={"SENDER_RATE": str(rate), **_SETTINGS}) as site:
+    # So slow that the storm is over when the blast is: each event takes somewhat more than a second.
+    rate = recipients / events / _EVENT_S
+    settings = {"SENDER_RATE": str(rate), **_SETTINGS}
+    with sites.up(Place(folder, database_url, clocks=2, settings=settings)) as site:
         site.stand_ins.behave(callback_latency_ms=200)
         crowd = phones(recipients)
-        storm = Storm(site, site.begin(crowd, body=f"Storm {seed}."), crowd, chance, database)
+        storm = Storm(site, site.submit(crowd, body=f"Storm {seed}."), crowd, chance, database)
         try:
+            storm.approve()
             insist(lambda: bool(site.stand_ins.ledger()["accepted"]))
             storm.rage(events=events)
             storm.calm()
             ending.await_end(storm)
+            ending.await_last_words(storm)
         except AssertionError as stuck:
             stuck.add_note(f"Seed {seed}: {storm.story}\n{site.last_words()}")
             raise
-        return ending.compare(storm), storm.story
+        return ending.compare(storm, rate=rate), storm.story
 
 
 @contextmanager

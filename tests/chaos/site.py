@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import cycle
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -13,10 +14,12 @@ from sqlmodel import Session, col
 from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import OVER, BlastStatus, DeliveryStatus
-from core.models import Blast, Contact, Delivery, Membership
+from core.models import Audience, Blast, Contact, Delivery, Membership
 from core.usecases import approval, reports
 from tests import factories
 from tests.journeys.house import House
+
+S = TypeVar("S", bound="Site")
 
 _AREA_CODES = range(213, 1000)
 # The last twelve of each hundred are the stand-in's magic numbers.
@@ -28,6 +31,8 @@ class Site(House):
 
     `niceness`: below 0 they go before whatever else this machine does, if we may ask for that.
     """
+
+    doors: Sequence[str] = ("webhooks",)
 
     def __init__(
         self,
@@ -42,9 +47,10 @@ class Site(House):
         super().__init__(folder, database_url, **{"QUIET_HOURS": "", "LOG_LEVEL": "WARNING", **settings})
         self.workers = [f"worker-{number + 1}" for number in range(workers)]
         self.clocks = [f"clock-{number + 1}" for number in range(clocks)]
-        once = {name: self._commands[name] for name in ("sandbox", "webhooks")}
+        self._niceness = niceness
+        once = {name: self._commands[name] for name in ("sandbox", *self.doors)}
         several = {name: self._commands[name.partition("-")[0]] for name in (*self.workers, *self.clocks)}
-        self._commands = {name: ["nice", "-n", str(niceness), *command] for name, command in (once | several).items()}
+        self._commands = {name: self._command(name, command) for name, command in (once | several).items()}
         self.engine = db.connect(database_url)
 
     def open(self) -> None:
@@ -53,7 +59,8 @@ class Site(House):
         self.start("sandbox")
         for name in self._commands.keys() - {"sandbox"}:
             self._begin(name)
-        self._await("webhooks")
+        for name in self.doors:
+            self._await(name)
         # The product's own list of those who opted out is on trial, not Twilio's.
         self.stand_ins.behave(opt_out_list=False)
 
@@ -82,16 +89,22 @@ class Site(House):
         """Put a blast into the database, approved and due; `{note}` in its body is each recipient's, in turn."""
         now = utc_now()
         with self.session() as session:
-            people = [
-                Contact(id=uuid4(), phone=phone, attributes={"note": note}, created_at=now, updated_at=now)
-                for phone, note in zip(phones, cycle(notes), strict=False)
-            ]
-            session.add_all(people)
-            pool = factories.audience(session, name=uuid4().hex)
-            session.add_all(Membership(audience_id=pool.id, contact_id=each.id, created_at=now) for each in people)
+            pool = self.pool(session, phones, notes=notes, now=now)
             made = factories.blast(session, [pool], body=body, starts_at=now - timedelta(seconds=1), created_at=now)
             factories.approval(session, made)
             return made.id
+
+    @staticmethod
+    def pool(session: Session, phones: Sequence[str], *, notes: Sequence[str] = ("",), now: datetime) -> Audience:
+        """Make an audience of contacts with these phones."""
+        people = [
+            Contact(id=uuid4(), phone=phone, attributes={"note": note}, created_at=now, updated_at=now)
+            for phone, note in zip(phones, cycle(notes), strict=False)
+        ]
+        session.add_all(people)
+        made = factories.audience(session, name=uuid4().hex)
+        session.add_all(Membership(audience_id=made.id, contact_id=each.id, created_at=now) for each in people)
+        return made
 
     def pause(self, blast_id: UUID) -> None:
         """Pause a blast, as staff do; back when it is committed."""
@@ -125,6 +138,9 @@ class Site(House):
         """Tell whether a blast has ended."""
         return self.status(blast_id) in OVER
 
+    def _command(self, name: str, command: Sequence[str]) -> list[str]:
+        return ["nice", "-n", str(self._niceness), *command]
+
 
 def phones(count: int, *, first: int = 0) -> list[str]:
     """Return `count` fictional phones that behave like anybody's."""
@@ -143,7 +159,13 @@ def opened(
     settings: Mapping[str, str],
 ) -> Iterator[Site]:
     """Yield a site that is up; whatever is left of it is stopped."""
-    site = Site(folder, database_url, workers=workers, clocks=clocks, niceness=niceness, settings=settings)
+    with up(Site(folder, database_url, workers=workers, clocks=clocks, niceness=niceness, settings=settings)) as site:
+        yield site
+
+
+@contextmanager
+def up(site: S) -> Iterator[S]:
+    """Yield a site once it is up; whatever is left of it is stopped."""
     try:
         site.open()
         yield site

@@ -1,10 +1,13 @@
 """A storm over a running blast: seeded, with a list of what happened; afterwards everything is calm again."""
 
+import math
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +15,10 @@ import redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 
+from core.domain.lifecycles import BlastStatus
 from deploy.postgres import PostgresServer
 from sandbox.story.stand_ins import Impossible
-from tests.chaos.site import Site
+from tests.chaos.place import Place
 
 _CALM: dict[str, Any] = {
     "latency_ms": 0,
@@ -23,30 +27,45 @@ _CALM: dict[str, Any] = {
     "lose": 0,
     "break_before": 0,
     "break_after": 0,
+    "cut_before": 0,
+    "cut_after": 0,
+    "silent": 0,
     "max_concurrent_requests": 0,
 }
+# Callbacks are never all right while it rages.
+_ROUGH = _CALM | {"lose": 0.05, "duplicate": 0.05, "shuffle": True}
 _FAULTS: tuple[dict[str, Any], ...] = (
     {"break_before": 0.1},
     {"break_after": 0.1},
-    {"lose": 0.3, "duplicate": 0.3, "shuffle": True},
+    {"cut_before": 0.1, "cut_after": 0.1},
+    {"silent": 0.04},
+    {"lose": 0.3, "duplicate": 0.3},
     {"latency_ms": 300},
     {"latency_ms": 100, "max_concurrent_requests": 5},
-    {"break_before": 0.05, "break_after": 0.05, "lose": 0.5, "shuffle": True},
+    {"break_before": 0.05, "break_after": 0.05, "lose": 0.5},
     {},
 )
+_STEPS_S = (-7200, -1200, -45, -5, 5, 45, 1200, 7200)
 
 
 @dataclass
 class Storm:
     """What goes wrong while a blast runs. `database`: its server, where there is one that can be restarted."""
 
-    site: Site
+    site: Place
     blast_id: UUID
     crowd: list[str]
     chance: random.Random
     database: PostgresServer | None = None
     stopped: set[str] = field(default_factory=set)
+    calm_since: float = math.inf
     story: list[str] = field(default_factory=list)
+
+    def approve(self) -> None:
+        """Have the blast approved, by somebody whose press the bot doesn't survive."""
+        insist(lambda: self.site.press(self.blast_id, "approve"))
+        self._kill_the_bot_during("approve")
+        self._decide("approve", until=lambda status: status is not BlastStatus.IN_REVIEW)
 
     def rage(self, *, events: int) -> None:
         """Let `events` things happen, a moment apart."""
@@ -55,6 +74,7 @@ class Storm:
             self.kill_a_worker,
             self.kill_a_clock,
             self.kill_the_webhooks,
+            self.kill_the_bot,
             self.kill_redis,
             self.empty_redis,
             self.trouble_the_provider,
@@ -62,8 +82,10 @@ class Storm:
             self.text_stop,
             self.text_stop,
             self.pause_for_a_moment,
+            self.set_a_clock,
             *([self.restart_the_database] if self.database else []),
         ]
+        self.site.stand_ins.behave(**_ROUGH)
         for _ in range(events):
             happening = self.chance.choice(happenings)
             self.story.append(happening.__name__)
@@ -73,7 +95,9 @@ class Storm:
     def calm(self) -> None:
         """Put everything right again: from here on all can take its course."""
         self.site.stand_ins.behave(**_CALM)
+        self.site.set_clocks([], off_by_s=0)
         self.resume()
+        self.calm_since = monotonic()
 
     def kill_a_worker(self) -> None:
         """Kill a worker in mid-work; another comes up in its place, at once or later."""
@@ -109,7 +133,7 @@ class Storm:
         """Have the provider answer wrongly, late, or not at all, until it is told otherwise."""
         fault = self.chance.choice(_FAULTS)
         self.story[-1] += f" {fault}"
-        self.site.stand_ins.behave(**{**_CALM, **fault})
+        self.site.stand_ins.behave(**_ROUGH | fault)
 
     def text_stop(self) -> None:
         """Have a few members text STOP; each tries until somebody answers."""
@@ -120,11 +144,53 @@ class Storm:
     def _is_taken(self, phone: str) -> bool:
         return bool(self.site.stand_ins.text(phone, "STOP")["status"] == 200)
 
+    def kill_the_bot(self) -> None:
+        """Kill the bot while somebody pauses the blast; then it goes on."""
+        self._kill_the_bot_during("pause")
+        self._go_on()
+
     def pause_for_a_moment(self) -> None:
-        """Pause the blast, and let it go on."""
-        self._try_hard(lambda: self.site.pause(self.blast_id))
+        """Pause the blast in Slack, and let it go on."""
+        self._decide("pause", until=lambda status: status is not BlastStatus.SENDING)
         self.linger(0, 1)
-        self.resume()
+        self._go_on()
+
+    def set_a_clock(self) -> None:
+        """Set the wall clock of the machine or of one process forward or back, and all others right."""
+        whose = self.chance.choice((self.site.stepped, [self.chance.choice(self.site.stepped)]))
+        off_by_s = self.chance.choice(_STEPS_S)
+        self.story[-1] += f" {'+'.join(whose)} {off_by_s} s"
+        self.site.set_clocks(whose, off_by_s=off_by_s)
+
+    def _go_on(self) -> None:
+        self._decide("resume", until=lambda status: status is not BlastStatus.PAUSED)
+
+    def _kill_the_bot_during(self, verb: str) -> None:
+        presser = threading.Thread(target=self._try_to_press, args=(verb,))
+        presser.start()
+        self.linger(0, 0.1)
+        self.site.kill("bot")
+        presser.join()
+        self.site.start("bot")
+
+    def _try_to_press(self, verb: str) -> None:
+        with suppress(Impossible):
+            self.site.press(self.blast_id, verb)
+
+    def _decide(self, verb: str, *, until: Callable[[BlastStatus], bool]) -> None:
+        """Have it decided in Slack: by a button, or by a command while the card is late."""
+        may_type = verb != "approve"
+        likes_buttons = self.chance.random() < 0.5
+
+        def is_decided() -> bool:
+            if until(self.site.status(self.blast_id)):
+                return True
+            has_pressed = (likes_buttons or not may_type) and self.site.press(self.blast_id, verb)
+            if may_type and not has_pressed:
+                self.site.type(self.blast_id, verb)
+            return until(self.site.status(self.blast_id))
+
+        insist(is_decided)
 
     def resume(self) -> None:
         """Let the blast go on, if it is held."""
