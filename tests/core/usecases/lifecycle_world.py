@@ -72,10 +72,18 @@ class World(RuleBasedStateMachine):
         self.insisted: Counter[int] = Counter()
         self.stopped: set[str] = set()
         self.before: dict[int, tuple[DeliveryStatus, int]] = {}
-        # All of it is one transaction, undone in the end; what people and processes commit are savepoints in it.
+        self.begin()
+        self.in_session(self._people)
+
+    def begin(self) -> None:
+        """Open the world: one transaction, undone in the end; what people and processes commit are savepoints in it."""
         self.connection = self.engine.connect()
         self.world = self.connection.begin()
-        self.in_session(self._people)
+
+    def end(self) -> None:
+        """Undo the world."""
+        self.world.rollback()
+        self.connection.close()
 
     def _people(self, session: Session) -> None:
         # With ids that are always the same, the same steps lead to the same end.

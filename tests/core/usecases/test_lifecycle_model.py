@@ -74,6 +74,9 @@ class Life(World):
 
     @rule(steps=st.lists(STEPS, min_size=6, max_size=12))
     def live_on(self, steps: list[tuple[Any, ...]]) -> None:
+        self.play(steps)
+
+    def play(self, steps: list[tuple[Any, ...]]) -> None:
         for name, *about in steps:
             getattr(self, name)(*about)
             self.every_move_is_allowed()
@@ -214,8 +217,7 @@ class Life(World):
         try:
             self._end()
         finally:
-            self.world.rollback()
-            self.connection.close()
+            self.end()
 
     def _end(self) -> None:
         """Let everything take its course: every blast ends, and whoever could be texted was."""
@@ -246,8 +248,8 @@ class Life(World):
         self.nobody_gets_it_twice()
 
 
-def live(database_url: str, *, lives: int) -> None:
-    """Play `lives` lives on a migrated, empty database; fails with the steps that led to what must not be."""
+def live(database_url: str, *, lives: int, kind: type[Life] = Life) -> None:
+    """Play `lives` lives of a kind on a migrated, empty database; fails with the steps that led to what must not be."""
     engine = db.connect(database_url)
     chosen = how(
         max_examples=lives,
@@ -258,7 +260,7 @@ def live(database_url: str, *, lives: int) -> None:
         phases=(Phase.explicit, Phase.reuse, Phase.generate),
     )
     try:
-        run_state_machine_as_test(type("Life", (Life,), {"engine": engine}), settings=chosen)
+        run_state_machine_as_test(type(kind.__name__, (kind,), {"engine": engine}), settings=chosen)
     finally:
         engine.dispose()
 
