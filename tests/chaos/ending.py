@@ -118,8 +118,11 @@ def _let_time_pass(session: Session, *, calm_s: float) -> None:
         session.execute(sa.update(Delivery).where(*which).values(**values).execution_options(synchronize_session=False))
 
 
-def compare(storm: Storm, *, rate: float) -> Findings:
-    """Hold the provider's ledger against the database."""
+def compare(storm: Storm, *, rate: float, held_up_s: float) -> Findings:
+    """Hold the provider's ledger against the database, and against the rate.
+
+    `held_up_s`: so long may the stand-in itself be held up, which then sees at once what came to it one by one.
+    """
     crowd = set(storm.crowd)
     taken = Counter(text["to"] for text in storm.site.stand_ins.texts() if text["to"] in crowd)
     with db.reading(storm.site.engine) as session:
@@ -141,15 +144,15 @@ def compare(storm: Storm, *, rate: float) -> Findings:
         unsettled=sum(row.status in WAITING for row in rows),
         unfinished=int(not storm.site.is_over(storm.blast_id)),
         unheard=len(_in_flight(storm)),
-        above_rate=_above_rate(storm, rate),
+        above_rate=_above_rate(storm, rate, held_up_s),
         died=len(storm.site.dead()),
     )
 
 
-def _above_rate(storm: Storm, rate: float) -> int:
+def _above_rate(storm: Storm, rate: float, held_up_s: float) -> int:
     """Return by how many segments the busiest second went beyond what is promised."""
     senders = storm.site.stand_ins.ask("GET", "/ui/ledger/windows")["senders"]
     busiest: int = max(one["max_segments"] for one in senders.values())
-    allowed = rate + max(1, rate * 0.02)
+    allowed = rate * (1 + held_up_s) + max(1, rate * 0.02)
     storm.story.append(f"{busiest} in the busiest second, {allowed:.1f} allowed")
     return max(0, math.ceil(busiest - allowed))

@@ -16,7 +16,7 @@ from tests.chaos.site import phones
 from tests.chaos.storm import Storm, insist
 
 DATABASES = ("postgresql", "sqlite")
-_EVENT_S = 1.3
+_EVENT_S, _BOT_S = 1.3, 4.0
 _SETTINGS = {
     "CLAIM_LEASE_SECONDS": "40",
     "MAX_ATTEMPTS": "100",  # so that a provider that is busy for long loses nobody
@@ -35,13 +35,15 @@ def play(
     recipients: int,
     events: int,
     database: PostgresServer | None = None,
+    held_up_s: float = 0.0,
 ) -> tuple[Findings, list[str]]:
     """Play it on a migrated database of its own; return what was found wrong, and what had happened."""
     chance = random.Random(seed)
-    # So slow that the storm is over when the blast is: each event takes somewhat more than a second.
-    rate = recipients / events / _EVENT_S
+    # So slow that the storm is over when the blast is: each event takes somewhat more than a second, and first the bot
+    # comes up anew.
+    rate = recipients / (_BOT_S + events * _EVENT_S)
     settings = {"SENDER_RATE": str(rate), **_SETTINGS}
-    with sites.up(Place(folder, database_url, clocks=2, settings=settings)) as site:
+    with sites.up(Place(folder, database_url, clocks=2, niceness=-10, settings=settings)) as site:
         site.stand_ins.behave(callback_latency_ms=200)
         crowd = phones(recipients)
         storm = Storm(site, site.submit(crowd, body=f"Storm {seed}."), crowd, chance, database)
@@ -55,7 +57,7 @@ def play(
         except AssertionError as stuck:
             stuck.add_note(f"Seed {seed}: {storm.story}\n{site.last_words()}")
             raise
-        return ending.compare(storm, rate=rate), storm.story
+        return ending.compare(storm, rate=rate, held_up_s=held_up_s), storm.story
 
 
 @contextmanager

@@ -63,6 +63,7 @@ class Storm:
 
     def approve(self) -> None:
         """Have the blast approved, by somebody whose press the bot doesn't survive."""
+        self.site.stand_ins.behave(**_ROUGH)
         insist(lambda: self.site.press(self.blast_id, "approve"))
         self._kill_the_bot_during("approve")
         self._decide("approve", until=lambda status: status is not BlastStatus.IN_REVIEW)
@@ -85,7 +86,6 @@ class Storm:
             self.set_a_clock,
             *([self.restart_the_database] if self.database else []),
         ]
-        self.site.stand_ins.behave(**_ROUGH)
         for _ in range(events):
             happening = self.chance.choice(happenings)
             self.story.append(happening.__name__)
