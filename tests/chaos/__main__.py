@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.chaos import journey
 from tests.core.usecases import test_lifecycle_model as model
+from tests.core.usecases import test_lifecycle_races as races
 
 
 def main(arguments: list[str]) -> int:
@@ -26,6 +27,9 @@ def main(arguments: list[str]) -> int:
         if asked.lives:
             with journey.database(kind) as (url, _):
                 model.live(url, lives=asked.lives)
+            if kind == "postgresql":
+                with journey.database(kind) as (url, _):
+                    model.live(url, lives=asked.lives // 10, kind=races.Contest)
             _tell(database=kind, lives=asked.lives, wrong={})
         for seed in range(asked.seed, asked.seed + asked.seeds):
             failed += not _play(kind, seed, asked)

@@ -50,7 +50,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Text:
-    """A text that the provider took, or will take at that moment: our request was stuck on the way."""
+    """A text that the provider took, or will take at that moment of its own: our request was stuck on the way."""
 
     sid: str
     delivery_id: int
@@ -65,8 +65,10 @@ class World(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = NOON
+        self.now = NOON  # by our clock
+        self.off = timedelta()  # by which it is ahead of the provider's
         self.processes = [Process() for _ in range(PROCESSES)]
+        self.was_set = False
         self.texts: list[Text] = []
         self.may_have_left: dict[int, set[int]] = {}
         self.insisted: Counter[int] = Counter()
@@ -108,7 +110,7 @@ class World(RuleBasedStateMachine):
     @property
     def taken(self) -> list[Text]:
         """What the provider has by now."""
-        return [text for text in self.texts if text.at <= self.now]
+        return [text for text in self.texts if text.at <= self.now - self.off]
 
     # What must hold
 
