@@ -123,12 +123,17 @@ class Wire:
         outcome = self._sending.create(form)
         if isinstance(outcome, Refusal):
             return _refuse(outcome)
+        return self._told(outcome, kind)
+
+    def _told(self, order: int, kind: Magic | None) -> Answer | None:
+        """Answer for a text that was accepted, unless the answer is lost."""
+        behaviour = self._account.behaviour
         if kind is Magic.BROKEN_AFTER or _happens(behaviour.break_after):
             return _refuse(errors.BROKEN)
         if _happens(behaviour.cut_after):
             return _CUT
         is_silent = kind is Magic.SILENT or _happens(behaviour.silent)
-        return None if is_silent else _tell(201, self._render(outcome))
+        return None if is_silent else _tell(201, self._render(order))
 
     def _refuse_unread(self, refusal: Refusal) -> Answer:
         self._account.tally.requests += 1

@@ -51,7 +51,7 @@ class Place(Site):
             outbox.record(session, BlastSubmitted(made.id, made.author_id), now=now)
             return made.id
 
-    def press(self, blast_id: UUID, verb: str) -> bool:
+    def press(self, verb: str) -> bool:
         """Press a button of the blast's card as the approver, if it has it by now; tell whether it had."""
         found = [card for card in self._messages() if f"blast.{verb}" in reading.buttons_of(card)]
         if found:

@@ -64,7 +64,7 @@ class Storm:
     def approve(self) -> None:
         """Have the blast approved, by somebody whose press the bot doesn't survive."""
         self.site.stand_ins.behave(**_ROUGH)
-        insist(lambda: self.site.press(self.blast_id, "approve"))
+        insist(lambda: self.site.press("approve"))
         self._kill_the_bot_during("approve")
         self._decide("approve", until=lambda status: status is not BlastStatus.IN_REVIEW)
 
@@ -175,7 +175,7 @@ class Storm:
 
     def _try_to_press(self, verb: str) -> None:
         with suppress(Impossible):
-            self.site.press(self.blast_id, verb)
+            self.site.press(verb)
 
     def _decide(self, verb: str, *, until: Callable[[BlastStatus], bool]) -> None:
         """Have it decided in Slack: by a button, or by a command while the card is late."""
@@ -185,7 +185,7 @@ class Storm:
         def is_decided() -> bool:
             if until(self.site.status(self.blast_id)):
                 return True
-            has_pressed = (likes_buttons or not may_type) and self.site.press(self.blast_id, verb)
+            has_pressed = (likes_buttons or not may_type) and self.site.press(verb)
             if may_type and not has_pressed:
                 self.site.type(self.blast_id, verb)
             return until(self.site.status(self.blast_id))
