@@ -34,6 +34,15 @@ def nag(now: datetime) -> None:
             log.info("conversations.nagged", count=inbox.nag(session, after=after, now=now))
 
 
+def end_idle_claims(now: datetime) -> None:
+    """Free the conversations that somebody has claimed and then let lie."""
+    with db.reading() as session:
+        is_due = conversations.has_idle_claims(session, now=now)
+    if is_due:
+        with db.transaction() as session:
+            log.info("conversations.freed", count=conversations.end_idle_claims(session, now=now))
+
+
 def poll_receipts(now: datetime) -> None:
     """Nudge the workers to ask for messages that have been open too long."""
     with db.reading() as session:

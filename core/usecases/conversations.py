@@ -200,6 +200,27 @@ def is_by_email(conversation: Conversation) -> bool:
     return conversation.sender == senders.EMAIL
 
 
+def has_idle_claims(session: Session, *, now: datetime) -> bool:
+    """Tell whether somebody has let a conversation lie that they claimed."""
+    return session.scalar(sa.select(col(Conversation.id)).where(_is_idle(now)).limit(1)) is not None
+
+
+def end_idle_claims(session: Session, *, now: datetime) -> int:
+    """Free the conversations whose claim has expired, and have their threads show it; returns how many."""
+    ended = session.execute(
+        sa.update(Conversation)
+        .where(_is_idle(now))
+        .values(claimed_by=None, claimed_at=None)
+        .returning(col(Conversation.id), col(Conversation.thread_ts))
+        .execution_options(synchronize_session="fetch")
+    ).all()
+    for conversation_id, thread_ts in ended:
+        # A thread that isn't open yet will be drawn as things stand then.
+        if thread_ts:
+            outbox.record(session, ConversationChanged(conversation_id), now=now)
+    return len(ended)
+
+
 def require_answerable(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) -> None:
     """Refuse before anything is typed what `reply` would refuse afterwards.
 
@@ -211,6 +232,10 @@ def require_answerable(session: Session, conversation_id: UUID, *, by: Staff, no
         raise NotFound(_GONE)
     _require_free(conversation, by=by, now=now)
     _require_reachable(session, conversation)
+
+
+def _is_idle(now: datetime) -> sa.ColumnElement[bool]:
+    return col(Conversation.claimed_at) <= now - CLAIM_EXPIRES_AFTER
 
 
 def _take(session: Session, conversation_id: UUID, *, by: Staff, now: datetime, opens: bool = False) -> Conversation:

@@ -18,6 +18,7 @@ from core.slack.views import text_back, thread
 from core.usecases import inbox, receipts, saved, staffing, suppression
 from tests import databases, factories, replies
 from tests.replies import APPROVER, ORGANIZER, SHE, Replies, buttons, shown
+from workers import listening
 
 
 @pytest.fixture
@@ -58,6 +59,21 @@ def test_a_claim_ends_after_fifteen_idle_minutes(channel: Replies) -> None:
     channel.press(thread.TEXT_BACK, by=APPROVER)
     channel.submit({"reply": "Hi, this is the tenants' union."}, by=APPROVER)
     assert len(channel.replies()) == 1
+
+
+def test_a_thread_shows_that_an_expired_claim_has_ended(channel: Replies) -> None:
+    channel.press(thread.CLAIM)
+    set_claimed(minutes=14, seconds=50)
+    listening.end_idle_claims(utc_now())
+    assert channel.conversation().claimed_by is not None
+    set_claimed(minutes=15, seconds=1)
+    listening.end_idle_claims(utc_now())
+    channel.tell()
+    root, *steps = channel.messages()
+    assert thread.CLAIM in buttons(root)
+    assert "Nobody has it" in shown(root)
+    assert not steps, "the end of a claim is no news worth a message"
+    assert (channel.conversation().claimed_by, channel.conversation().claimed_at) == (None, None)
 
 
 def test_texting_back_queues_one_message_ahead_of_every_blast(channel: Replies) -> None:

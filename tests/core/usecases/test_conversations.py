@@ -147,3 +147,23 @@ def test_a_conversation_that_is_gone_is_said_to_be(
 ) -> None:
     with pytest.raises(NotFound, match="gone"):
         step(session, factories.blast(session).id, by=organizer, now=NOON)
+
+
+def test_only_idle_claims_end_and_only_open_threads_are_told(session: Session, organizer: Staff) -> None:
+    idle, threadless, fresh = (factories.conversation(session, number) for number in range(3))
+    idle.thread_ts = fresh.thread_ts = "17.000100"
+    for each, minutes in ((idle, 15), (threadless, 20), (fresh, 14)):
+        conversations.claim(session, each.id, by=organizer, now=NOON - minutes * MINUTE)
+    told = events(session)
+    assert conversations.has_idle_claims(session, now=NOON)
+    assert conversations.end_idle_claims(session, now=NOON) == 2
+    assert not conversations.has_idle_claims(session, now=NOON)
+    assert conversations.end_idle_claims(session, now=NOON) == 0
+    assert [each.claimed_by for each in (idle, threadless, fresh)] == [None, None, organizer.id]
+    assert events(session)[len(told) :] == [str(idle.id)]
+
+
+def events(session: Session) -> list[str]:
+    """Return the conversations whose threads are to be told of something, in order."""
+    found = session.scalars(sa.select(OutboxEvent).order_by(col(OutboxEvent.id)))
+    return [event.payload["conversation_id"] for event in found if event.name == "conversation.changed"]
