@@ -1,6 +1,6 @@
-"""The buttons of a conversation's thread: claim, text back, note, close, and what is an opt-out."""
+"""The buttons of a conversation's thread: claim, text back, note, close, what is an opt-out, and its undoing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
@@ -25,6 +25,12 @@ class Step(Protocol):
     def __call__(self, session: Session, conversation_id: UUID, *, by: Staff, now: Any) -> Conversation: ...
 
 
+class StepAbout(Protocol):
+    """The same about something that the thread showed: a blast, a suppression."""
+
+    def __call__(self, session: Session, conversation_id: UUID, about: UUID, /, *, by: Staff, now: Any) -> object: ...
+
+
 STEPS: Mapping[str, Step] = {
     thread.CLAIM: conversations.claim,
     thread.CLOSE: conversations.close,
@@ -32,15 +38,20 @@ STEPS: Mapping[str, Step] = {
     thread.CONFIRM_OPT_OUT: conversations.opt_out,
     thread.NOT_OPT_OUT: conversations.not_opt_out,
 }
+STEPS_ABOUT: Mapping[str, tuple[Callable[[Mapping[str, Any]], tuple[UUID, UUID]], StepAbout]] = {
+    thread.CHOOSE_BLAST: (thread.read_choice, conversations.choose_blast),
+    thread.LIFT: (thread.read_lift, conversations.lift),
+}
 
 
 def register(app: App, gateway: Gateway) -> None:
     """Listen to a thread's buttons, and to the modals that two of them open."""
     for action_id, step in STEPS.items():
         app.action(action_id)(partial(_step, action_id=action_id, step=step))
+    for action_id, (read, step_about) in STEPS_ABOUT.items():
+        app.action(action_id)(partial(_step_about, action_id=action_id, read=read, step=step_about))
     app.action(thread.TEXT_BACK)(partial(_ask_for_reply, gateway=gateway))
     app.view(text_back.CALLBACK)(_reply)
-    app.action(thread.CHOOSE_BLAST)(_choose_blast)
     app.action(text_back.SAVED)(partial(_fill_in, gateway=gateway))
     app.action(thread.NOTE)(partial(_ask_for_note, gateway=gateway))
     app.view(thread.NOTE_VIEW)(_note)
@@ -54,11 +65,18 @@ def _step(ack: Ack, action: Mapping[str, Any], staff: Staff, action_id: str, ste
     ack()
 
 
-def _choose_blast(ack: Ack, action: Mapping[str, Any], staff: Staff) -> None:
-    conversation_id, blast_id = thread.read_choice(action)
+def _step_about(
+    ack: Ack,
+    action: Mapping[str, Any],
+    staff: Staff,
+    action_id: str,
+    read: Callable[[Mapping[str, Any]], tuple[UUID, UUID]],
+    step: StepAbout,
+) -> None:
+    conversation_id, about = read(action)
     with db.transaction() as session:
-        conversations.choose_blast(session, conversation_id, blast_id, by=staff, now=utc_now())
-    log.info("conversation.choose_blast", conversation_id=str(conversation_id), blast_id=str(blast_id))
+        step(session, conversation_id, about, by=staff, now=utc_now())
+    log.info(action_id, conversation_id=str(conversation_id), about=str(about), staff_id=str(staff.id))
     ack()
 
 

@@ -97,8 +97,13 @@ class Replies:
 
 def buttons(message: Json) -> list[str]:
     """Return the action ids that a message offers."""
+    return [element["action_id"] for element in elements(message)]
+
+
+def elements(message: Json) -> list[Json]:
+    """Return the buttons that a message offers."""
     rows = [block for block in message["blocks"] if block["type"] == "actions"]
-    return [element["action_id"] for row in rows for element in row["elements"]]
+    return [element for row in rows for element in row["elements"]]
 
 
 def shown(message: Json) -> str:

@@ -61,12 +61,11 @@ def suppress(phone: _Address, *, as_json: AsJson = False) -> None:
     """Put an address out of reach, from the next message on."""
     from core import db
     from core.clock import utc_now
-    from core.models import SuppressionCause
-    from core.usecases import suppression
+    from core.usecases import manual
 
     address = _parse(phone)
     with db.transaction() as session:
-        is_new = suppression.suppress(session, address, cause=SuppressionCause.MANUAL, source="cli", now=utc_now())
+        is_new = manual.suppress(session, address, now=utc_now())
     if as_json:
         show.as_json({"address": address, "is_suppressed": True, "was_suppressed": not is_new})
     else:
@@ -77,13 +76,11 @@ def lift(phone: _Address, *, as_json: AsJson = False) -> None:
     """Let an address be messaged again. Who texted STOP must text START all the same: the provider blocks it too."""
     from core import db
     from core.clock import utc_now
-    from core.errors import NotFound
-    from core.usecases import suppression
+    from core.usecases import manual
 
     address = _parse(phone)
     with db.transaction() as session:
-        if not suppression.lift(session, address, by="cli", now=utc_now()):
-            raise NotFound(f"{address} isn't suppressed, so there is nothing to lift.")
+        manual.lift(session, address, now=utc_now())
     if as_json:
         show.as_json({"address": address, "is_suppressed": False})
     else:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from core import outbox
 from core.domain import message, senders
 from core.domain.events import ConversationChanged, MessageReceived
-from core.errors import IllegalMove, Invalid, NotAllowed, NotFound
+from core.errors import IllegalMove, Invalid, NotAllowed, NotFound, Stale
 from core.models import (
     AuditEntry,
     Contact,
@@ -19,10 +19,12 @@ from core.models import (
     Delivery,
     DeliveryKind,
     Inbound,
+    Role,
     Staff,
+    SuppressionCause,
 )
 from core.models.dialect import insert
-from core.usecases import inbox, sending, suppression
+from core.usecases import inbox, sending, staffing, suppression
 
 CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
 _LONGEST_NOTE = 2000
@@ -31,6 +33,8 @@ _NO_EMAIL = (
     "They wrote by e-mail, and Blast can't send e-mails. Nothing was sent. Answer from your mailbox, and write a note "
     "here, so that the others know."
 )
+# Source: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out
+_WAITS_FOR_START = " If they texted STOP, Twilio goes on blocking our texts until they text START themselves."
 _GONE = "This conversation is gone. It was erased or cleaned up."
 
 
@@ -164,6 +168,26 @@ def not_opt_out(session: Session, conversation_id: UUID, *, by: Staff, now: date
     return conversation
 
 
+def lift(session: Session, conversation_id: UUID, seen: UUID, *, by: Staff, now: datetime) -> Conversation:
+    """Let a member be texted again who opted out, could not be reached, or was stopped by staff.
+
+    What they have left by name stays left. `seen`: the suppression that the thread showed; a newer one stands.
+
+    Raises:
+        NotAllowed: `by` isn't an approver.
+        Stale: it was lifted already, or something else keeps them out of reach since.
+    """
+    staffing.require(by, Role.APPROVER)
+    conversation = _get(session, conversation_id)
+    held = suppression.active(session, conversation.address)
+    if held is None or held.id != seen or not suppression.lift_one(session, held, by=str(by.id), now=now):
+        raise Stale("What keeps them from being texted has changed since, so nothing was lifted. Look at the thread.")
+    is_opt_out = held.cause is SuppressionCause.OPT_OUT
+    note = f"Texts to them are allowed again.{_WAITS_FOR_START if is_opt_out else ''}"
+    _record(session, conversation, "lift", by=by, note=note, now=now, suppression=str(seen), cause=held.cause.value)
+    return conversation
+
+
 def confirm_likely_opt_outs(session: Session, *, before: datetime, now: datetime) -> int:
     """Opt out whoever seemed to ask for it before `before`, when no staff has decided; their threads are told."""
     confirmed = suppression.confirm_likely(session, before=before, now=now)
@@ -260,8 +284,10 @@ def _require_reachable(session: Session, conversation: Conversation) -> None:
         raise NotAllowed("They must not be texted: they opted out, or their number is blocked. Nothing was sent.")
 
 
-def _record(session: Session, conversation: Conversation, step: str, *, by: Staff, note: str, now: datetime) -> None:
-    fields: dict[str, Any] = {"conversation": str(conversation.id)}
+def _record(
+    session: Session, conversation: Conversation, step: str, *, by: Staff, note: str, now: datetime, **more: str
+) -> None:
+    fields: dict[str, Any] = {"conversation": str(conversation.id), **more}
     session.add(AuditEntry(at=now, action=f"conversation.{step}", staff_id=by.id, fields=fields))
     outbox.record(session, ConversationChanged(conversation.id, by=by.id, note=note or None), now=now)
 

@@ -156,9 +156,14 @@ def _add(session: Session, address: str, *, now: datetime, **values: Any) -> boo
 def lift(session: Session, address: str, *, by: str, now: datetime) -> bool:
     """Let an address be messaged again; the record of why it wasn't is kept. Returns False when nothing was to lift.
 
-    `by` says who wanted it: "cli", or the id of a member of staff.
+    `by` says who wanted it: "cli" or "member". Staff lift what they have seen: `lift_one`.
     """
     return _end(session, address, sa.true(), by=by, now=now)
+
+
+def lift_one(session: Session, found: Suppression, *, by: str, now: datetime) -> bool:
+    """Lift this suppression and no other. Returns False when it was lifted or replaced meanwhile."""
+    return _end(session, found.address, col(Suppression.id) == found.id, by=by, now=now)
 
 
 def start(session: Session, address: str, *, now: datetime) -> bool:

@@ -114,7 +114,8 @@ def _threads() -> Iterator[Drawn]:
     inbound = Inbound(id=1, provider_sid="SM1", address=phone(1), sender=phone(0), body=long(1600), received_at=NOON)
     several = tuple((uuid4(), long(150)) for _ in range(6))
     plain = replace(_conversation(), name="", blast_name=None, answerable=several)
-    for facts in (_conversation(), _conversation(is_suspected=True), plain):
+    suspected, held = (_conversation(_suppression(source)) for source in ("likely", "inbound"))
+    for facts in (_conversation(), suspected, held, plain):
         for status in ("open", "closed"):
             facts.conversation.status = type(facts.conversation.status)(status)
             yield Drawn("thread.render", "message", thread.render(facts, trusted_host="example.org").blocks)
@@ -208,7 +209,7 @@ def _preview() -> Preview:
     )
 
 
-def _conversation(*, is_suspected: bool = False) -> ThreadFacts:
+def _conversation(held: Suppression | None = None) -> ThreadFacts:
     conversation = Conversation(
         id=UUID(int=1), address=phone(1), sender=phone(0), created_at=NOON, last_inbound_at=NOON, claimed_by=uuid4()
     )
@@ -218,7 +219,7 @@ def _conversation(*, is_suspected: bool = False) -> ThreadFacts:
         name=long(300),
         blast_name=long(150),
         claimed_by="U0ADMIN",
-        blocked=_suppression("likely") if is_suspected else None,
+        blocked=held,
         opening=opening,
     )
 

@@ -13,11 +13,20 @@ from core import db, settings
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import Incoming
-from core.models import AuditEntry, Conversation, ConversationStatus, Delivery, OutboxEvent, Role
+from core.models import (
+    AuditEntry,
+    Conversation,
+    ConversationStatus,
+    Delivery,
+    OutboxEvent,
+    Role,
+    Staff,
+    SuppressionCause,
+)
 from core.slack.views import text_back, thread
 from core.usecases import inbox, receipts, saved, staffing, suppression
 from tests import databases, factories, replies
-from tests.replies import APPROVER, ORGANIZER, SHE, Replies, buttons, shown
+from tests.replies import APPROVER, ORGANIZER, SHE, Replies, buttons, elements, shown
 from workers import listening
 
 
@@ -145,6 +154,59 @@ def test_staff_opt_a_member_out(channel: Replies) -> None:
         assert found is not None
         assert (found.source, found.staff_id is not None) == ("staff", True)
     assert thread.TEXT_BACK not in buttons(channel.messages()[0])
+
+
+def suppress(cause: SuppressionCause) -> None:
+    """Put her out of reach without a word from her."""
+    with db.transaction() as session:
+        suppression.suppress(session, SHE, cause=cause, source="receipt", now=utc_now())
+
+
+@pytest.mark.parametrize("cause", SuppressionCause)
+def test_an_approver_lets_somebody_be_texted_again(channel: Replies, cause: SuppressionCause) -> None:
+    assert thread.LIFT not in buttons(channel.messages()[0])
+    suppress(cause)
+    channel.press(thread.CLOSE)
+    (button,) = [each for each in elements(channel.messages()[0]) if each["action_id"] == thread.LIFT]
+    assert button["confirm"]
+    assert ("START" in button["confirm"]["text"]["text"]) is (cause is SuppressionCause.OPT_OUT)
+    channel.press(thread.LIFT, by=APPROVER)
+    root, told = channel.messages()[0], channel.messages()[-1]
+    assert thread.TEXT_BACK in buttons(root)
+    assert thread.LIFT not in buttons(root)
+    assert f"<@{APPROVER}>: Texts to them are allowed again." in shown(told)
+    assert ("until they text START" in shown(told)) is (cause is SuppressionCause.OPT_OUT)
+    with db.reading() as session:
+        assert suppression.active(session, SHE) is None
+        approver = session.scalars(sa.select(col(Staff.id)).where(col(Staff.slack_user_id) == APPROVER)).one()
+        (entry,) = session.scalars(sa.select(AuditEntry).where(col(AuditEntry.action) == "conversation.lift"))
+    assert (entry.staff_id, entry.fields["cause"]) == (approver, cause.value)
+    assert SHE not in str(entry.fields)
+
+
+def test_an_organizer_lifts_nothing(channel: Replies) -> None:
+    channel.press(thread.OPT_OUT)
+    channel.press(thread.LIFT)
+    assert "Only approvers" in whispers(channel, ORGANIZER)
+    with db.reading() as session:
+        assert suppression.active(session, SHE) is not None
+
+
+def test_a_stop_that_came_after_the_thread_was_drawn_is_not_lifted(channel: Replies) -> None:
+    suppress(SuppressionCause.HARD_FAILURE)
+    channel.press(thread.CLOSE)
+    channel.receive("STOP")
+    channel.press(thread.LIFT, by=APPROVER)
+    assert "nothing was lifted" in whispers(channel, APPROVER)
+    with db.reading() as session:
+        held = suppression.active(session, SHE)
+    assert held is not None
+    assert held.cause is SuppressionCause.OPT_OUT
+
+
+def test_what_looks_like_an_opt_out_is_decided_and_not_lifted(channel: Replies) -> None:
+    channel.text("please cancel")
+    assert thread.LIFT not in buttons(channel.messages()[0])
 
 
 def test_a_likely_opt_out_is_confirmed(channel: Replies) -> None:

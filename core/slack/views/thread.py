@@ -9,7 +9,7 @@ from uuid import UUID
 
 from core.domain import address
 from core.errors import Invalid
-from core.models import Conversation, ConversationStatus, Inbound, SuppressionCause
+from core.models import Conversation, ConversationStatus, Inbound, Suppression, SuppressionCause
 from core.slack import blocks
 from core.slack.blocks import Block, Element
 from core.slack.views.card import Card
@@ -22,6 +22,7 @@ CHOOSE_BLAST = "conversation.choose_blast"
 OPT_OUT, CONFIRM_OPT_OUT, NOT_OPT_OUT = (
     f"conversation.{verb}" for verb in ("opt_out", "confirm_opt_out", "not_opt_out")
 )
+LIFT = "conversation.lift"
 NOTE_VIEW = f"{NOTE}.submit"
 _NOTED = "note"
 _MOST_SHOWN, _MOST_IN_NOTICE, _MOST_OF_NAME = 3000, 150, 60
@@ -34,6 +35,12 @@ _BY_EMAIL = (
     ":email: They wrote by e-mail, which Blast can't send. Answer from your mailbox, write a note here so that the "
     "others know, and close it."
 )
+_BEFORE_LIFTING = {
+    SuppressionCause.OPT_OUT: "They opted out, so do this only if they have asked for texts again. If they texted "
+    "STOP, Twilio goes on blocking our texts until they text START themselves.",
+    SuppressionCause.HARD_FAILURE: "Their number could not be reached. Do this if you know that it works again.",
+    SuppressionCause.MANUAL: "Staff have stopped texts to this number. Do this if their reason is gone.",
+}
 _SUSPECTED = ":question: This looks like an opt-out. They get no texts until you have decided."
 # Invisible in themselves, they hide words, turn them round, or lend one name the looks of another.
 _INVISIBLE = re.compile(
@@ -183,7 +190,26 @@ def _buttons(facts: Facts) -> list[Block]:
             is_dangerous=True,
         )
         row.append(blocks.button("Opt out", OPT_OUT, conversation, style="danger", confirm=sure))
+    elif not facts.is_suspected:
+        row.append(_lift(conversation, facts.blocked))
     return blocks.actions(row)
+
+
+def _lift(conversation: str, held: Suppression) -> Element:
+    sure = blocks.confirm(
+        "Allow texts again?", _BEFORE_LIFTING[held.cause], yes="Allow texts", no="Cancel", is_dangerous=True
+    )
+    return blocks.button("Allow texts again", LIFT, f"{conversation}:{held.id}", confirm=sure)
+
+
+def read_lift(action: Mapping[str, Any]) -> tuple[UUID, UUID]:
+    """Return the conversation, and the suppression that its thread showed."""
+    return _parse_pair(action.get("value", ""))
+
+
+def _parse_pair(value: object) -> tuple[UUID, UUID]:
+    conversation, _, other = str(value).partition(":")
+    return parse_id(conversation), parse_id(other)
 
 
 def _choice(facts: Facts) -> list[Block]:
@@ -202,8 +228,7 @@ def _choice(facts: Facts) -> list[Block]:
 
 def read_choice(action: Mapping[str, Any]) -> tuple[UUID, UUID]:
     """Return the conversation, and the blast that it was said to be about."""
-    conversation, _, blast = str((action.get("selected_option") or {}).get("value", "")).partition(":")
-    return parse_id(conversation), parse_id(blast)
+    return _parse_pair((action.get("selected_option") or {}).get("value", ""))
 
 
 def listing(waiting: Sequence[Waiting]) -> list[str]:

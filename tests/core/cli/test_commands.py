@@ -10,7 +10,7 @@ from sqlmodel import col
 from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.models import AuditEntry, Contact, Delivery, SkipReason
+from core.models import AuditEntry, Contact, Delivery, OutboxEvent, SkipReason, Suppression
 from tests import factories
 from tests.core.cli.conftest import Blast
 from tests.factories import phone
@@ -85,6 +85,23 @@ def test_somebody_is_put_out_of_reach_and_back(blast: Blast) -> None:
     assert "nothing to lift" in blast.refused("lift", phone(0))
     assert "Was out of reach: manual" in blast.fine("why", phone(0)).out
     assert "too short" in blast.refused("suppress", "555")
+    with db.reading() as session:
+        entries = list(session.scalars(sa.select(AuditEntry).order_by(col(AuditEntry.id))))
+        held_id = str(session.scalars(sa.select(col(Suppression.id))).one())
+    assert [each.action for each in entries] == ["suppression.suppress", "suppression.lift"]
+    assert all(each.fields == {"by": "cli", "suppressions": [held_id]} for each in entries)
+
+
+def test_a_thread_shows_what_an_operator_decides(blast: Blast) -> None:
+    with db.transaction() as session:
+        found = factories.conversation(session, 0, thread_channel="C0REPLIES", thread_ts="17.000100").id
+        factories.conversation(session, 0, sender="+12125550199")
+    blast.fine("suppress", phone(0))
+    blast.fine("lift", phone(0))
+    with db.reading() as session:
+        told = [event.payload for event in session.scalars(sa.select(OutboxEvent).order_by(col(OutboxEvent.id)))]
+    assert [each["conversation_id"] for each in told] == [str(found)] * 2
+    assert [each["note"].split()[2] for each in told] == ["stopped", "allowed"]
 
 
 def test_why_tells_of_each_blast_newest_first(blast: Blast) -> None:

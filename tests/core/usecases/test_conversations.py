@@ -12,9 +12,9 @@ from sqlmodel import Session, col
 
 from core import db
 from core.domain.lifecycles import DeliveryStatus
-from core.errors import IllegalMove, Invalid, NotAllowed, NotFound
-from core.models import Conversation, ConversationStatus, Inbound, OutboxEvent, Staff, SuppressionCause
-from core.usecases import conversations, inbound, suppression
+from core.errors import IllegalMove, Invalid, NotAllowed, NotFound, Stale
+from core.models import Conversation, ConversationStatus, Inbound, OutboxEvent, Role, Staff, SuppressionCause
+from core.usecases import conversations, inbound, suppression, topics
 from core.usecases.inbound import Text
 from tests import factories
 from tests.factories import NOON, SENDER, phone
@@ -167,3 +167,17 @@ def events(session: Session) -> list[str]:
     """Return the conversations whose threads are to be told of something, in order."""
     found = session.scalars(sa.select(OutboxEvent).order_by(col(OutboxEvent.id)))
     return [event.payload["conversation_id"] for event in found if event.name == "conversation.changed"]
+
+
+def test_a_lift_leaves_what_was_left_by_name(session: Session, open_one: Conversation) -> None:
+    approver = factories.staff(session, "U0APPROVER", role=Role.APPROVER)
+    audience = factories.audience(session)
+    suppression.leave(session, SHE, audience_id=audience.id, now=NOON)
+    suppression.opt_out(session, SHE, source="inbound", now=NOON)
+    held = suppression.active(session, SHE)
+    assert held is not None
+    conversations.lift(session, open_one.id, held.id, by=approver, now=NOON)
+    assert suppression.active(session, SHE) is None
+    assert topics.left(session, SHE) == ["tenants"]
+    with pytest.raises(Stale):
+        conversations.lift(session, open_one.id, held.id, by=approver, now=NOON)
