@@ -97,7 +97,7 @@ def test_a_stop_in_a_conversation_is_told_in_its_thread(channel: Replies) -> Non
 
 
 @pytest.mark.parametrize(
-    ("media", "said"), [((("https://api.twilio.com/1", "image/png"),), "sent a picture"), ((), "sent an empty text")]
+    ("media", "said"), [((("https://api.twilio.com/1", "image/png"),), "sent a picture"), ((), "sent nothing in words")]
 )
 def test_a_text_without_words_is_announced_as_what_it_is(
     channel: Replies, media: tuple[tuple[str, str], ...], said: str
