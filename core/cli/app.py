@@ -2,7 +2,7 @@
 
 import typer
 
-from core.cli import answers, assistant, blasts, codes, events, history, members, pools, running, team
+from core.cli import answers, assistant, blasts, codes, events, help_texts, history, members, pools, running, team
 
 # Only the modules' signatures are loaded here: what a command needs is imported when it runs.
 app = typer.Typer(
@@ -13,5 +13,5 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Blast: text your members from Slack, safely.",
 )
-for module in (running, pools, team, blasts, members, codes, history, answers, assistant, events):
+for module in (running, pools, team, blasts, members, codes, history, answers, help_texts, assistant, events):
     module.register(app)

@@ -1,6 +1,6 @@
 """The tables: nouns with their constraints, no behaviour that needs a database."""
 
-from core.models.answering import Briefing, Draft, DraftOutcome, SavedAnswer
+from core.models.answering import Briefing, Draft, DraftOutcome, HelpText, SavedAnswer
 from core.models.audit import AuditEntry
 from core.models.blast import Approval, Blast, BlastAudience, CanaryStatus, ChannelName
 from core.models.bookmark import Bookmark
@@ -30,6 +30,7 @@ __all__ = [
     "DeliveryKind",
     "Draft",
     "DraftOutcome",
+    "HelpText",
     "Inbound",
     "Intake",
     "Membership",

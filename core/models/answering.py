@@ -1,4 +1,4 @@
-"""What helps staff to answer: saved answers, what the assistant is told of an audience, and its drafts."""
+"""What helps to answer: saved answers, words for HELP, what the assistant is told of an audience, and its drafts."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from core.models.blast import ChannelName
 from core.models.columns import BIG, instant, words
 
 
@@ -44,6 +45,19 @@ class Briefing(SQLModel, table=True):
     audience_id: UUID | None = Field(default=None, foreign_key="audiences.id", ondelete="CASCADE")
     prompt: str
     context: str = ""
+    updated_at: datetime = instant()
+
+
+class HelpText(SQLModel, table=True):
+    """What HELP is answered by a channel when somebody of an audience asks. `audience_id` None: when no other fits."""
+
+    __tablename__ = "help_texts"
+    __table_args__ = (sa.UniqueConstraint("audience_id", "channel"),)
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    audience_id: UUID | None = Field(default=None, foreign_key="audiences.id", ondelete="CASCADE")
+    channel: ChannelName = Field(sa_type=words(ChannelName, "channel"))
+    body: str = ""
     updated_at: datetime = instant()
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core.domain import message, tokens
 from core.models import Delivery, DeliveryKind, Inbound
 from core.settings import UNNAMED
 from core.usecases import sending
@@ -18,10 +19,14 @@ _LONGEST_TOPICS = 120
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A text with a place for who we are, and perhaps for a topic."""
+    """A text with a place for who we are, and perhaps for a topic.
+
+    `shorter`: other words, the longest first, for an answer that must fit into one segment.
+    """
 
     words: str
     topic: str = ""
+    shorter: tuple[str, ...] = ()
 
     def about(self, topic: str) -> "Answer":
         """Return the same about this topic."""
@@ -30,8 +35,25 @@ class Answer:
     def text(self, organization: str) -> str:
         """Return what is sent."""
         # A name is written as its owners write it; what stands for none begins the answer, with a capital.
-        who = UNNAMED.capitalize() if organization == UNNAMED else organization
-        return self.words.format(organization=who, topic=self.topic)
+        who = UNNAMED.capitalize() if organization.strip() in ("", UNNAMED) else organization
+        return self._short(who) if self.shorter else self._said(self.words, who)
+
+    def _short(self, who: str) -> str:
+        plain = called(who)
+        for words in (self.words, *self.shorter):
+            said = self._said(words, plain)
+            if message.measure(said).segments == 1:
+                return said
+        cut = (f"{plain[:size].rstrip()}..." for size in range(len(plain) - 1, 0, -1))
+        return next(said for each in cut if message.measure(said := self._said(words, each)).segments == 1)
+
+    def _said(self, words: str, who: str) -> str:
+        return tokens.merge(words, {"organization": who, "topic": self.topic})
+
+
+def called(organization: str) -> str:
+    """Return the organization's name in the cheap alphabet of texts, if it can be written in it."""
+    return message.fix(organization).strip() or organization
 
 
 STOPPED = Answer("{organization}: you won't get any more texts from us. Reply START to get them again.")
@@ -46,7 +68,19 @@ WHICH = Answer(
 )
 REJOINED = Answer("{organization}: you will get texts about {topic} again. Reply STOP to stop all of our texts.")
 CONFIRM = Answer("{organization}: reply YES to get our texts again. If you didn't ask for this, don't answer.")
-HELP = Answer("{organization}: reply STOP to get no more texts from us. Or write what you need: a person reads it.")
+_HELP_SHORT = "{organization}: reply STOP to get no more texts."
+HELP = Answer(
+    "{organization}: reply STOP to get no more texts from us. Or write what you need: a person reads it.",
+    shorter=(_HELP_SHORT,),
+)
+HELP_ABOUT = Answer(
+    "{organization} texts you about: {topic}. Reply STOP to get no more texts from us. Or write what you need: "
+    "a person reads it.",
+    shorter=("{organization} texts you about: {topic}. Reply STOP to get no more texts.", HELP.words, _HELP_SHORT),
+)
+_HELP_BY_EMAIL = "To get no more e-mails from us, answer with STOP. Or write what you need: a person reads it."
+HELP_BY_EMAIL = Answer(f"This is {{organization}}. {_HELP_BY_EMAIL}")
+HELP_ABOUT_BY_EMAIL = Answer(f"This is {{organization}}. We write to you about: {{topic}}. {_HELP_BY_EMAIL}")
 
 
 def give(session: Session, inbound: Inbound, answer: Answer, *, organization: str, now: datetime) -> None:

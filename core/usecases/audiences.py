@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from core.models import Audience, AudienceKind, Contact, Membership, Suppression
 from core.models.dialect import insert
 from core.usecases import reach
@@ -49,6 +49,20 @@ def find_by_name(session: Session, name: str) -> Audience | None:
     return session.scalar(
         sa.select(Audience).where(sa.func.lower(col(Audience.name)) == sa.func.lower(parse_name(name)))
     )
+
+
+def get_by_name(session: Session, name: str) -> Audience:
+    """Return the audience of this name, in whatever case it is written.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = find_by_name(session, name)
+    if found is None:
+        raise NotFound(
+            f"There is no audience called “{name[:_LONGEST_NAME]}”. `blast audiences` lists those there are."
+        )
+    return found
 
 
 def refuse_mixing(session: Session, name: str, kind: AudienceKind | None) -> None:

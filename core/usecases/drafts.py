@@ -8,9 +8,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain import tokens
-from core.errors import Invalid, NotFound
+from core.errors import Invalid
 from core.models import (
-    Audience,
     Blast,
     Briefing,
     Conversation,
@@ -22,7 +21,7 @@ from core.models import (
     Membership,
 )
 from core.models.dialect import insert
-from core.usecases import suppression
+from core.usecases import audiences, suppression
 
 _LONGEST_PROMPT, _LONGEST_CONTEXT = 4_000, 20_000
 _KNOWN = frozenset({"organization", "blast"})
@@ -44,7 +43,7 @@ def brief(session: Session, audience: str | None, prompt: str, context: str, *, 
         NotFound: there is no such audience.
     """
     _check(prompt, context)
-    audience_id = _audience(session, audience) if audience else None
+    audience_id = audiences.get_by_name(session, audience).id if audience else None
     found = session.scalar(sa.select(Briefing).where(col(Briefing.audience_id) == audience_id))
     briefing = found or Briefing(audience_id=audience_id, prompt=prompt, updated_at=now)
     briefing.prompt, briefing.context, briefing.updated_at = prompt.strip(), context.strip(), now
@@ -140,13 +139,6 @@ def _check(prompt: str, context: str) -> None:
     unknown = tokens.names(prompt) - _KNOWN
     if unknown:
         raise Invalid(f"The prompt may use {{organization}} and {{blast}}, not {{{min(unknown)}}}.")
-
-
-def _audience(session: Session, name: str) -> UUID:
-    found = session.scalar(sa.select(col(Audience.id)).where(sa.func.lower(col(Audience.name)) == name.strip().lower()))
-    if found is None:
-        raise NotFound(f"There is no audience called “{name[:75]}”. `blast audiences` lists those there are.")
-    return found
 
 
 def _briefing(session: Session, conversation_id: UUID) -> Briefing | None:

@@ -9,9 +9,9 @@ from sqlmodel import Session, col
 
 from core.domain import keywords
 from core.domain.keywords import Reading
-from core.models import Audience, Inbound
+from core.models import Audience, ChannelName, Inbound
 from core.models.dialect import insert
-from core.usecases import answers, conversations, late, optin, suppression, topics
+from core.usecases import answers, conversations, help_texts, late, optin, suppression, topics
 
 _ASKED_AT_PROVIDER: dict[str, Literal["opt_out", "opt_in", "help"]] = {
     "STOP": "opt_out",
@@ -124,7 +124,7 @@ def _do(
     if reading.kind == "opt_in":
         is_second = optin.is_asked(session, inbound.address, now=now)
         return optin.take(session, inbound, topic, theirs, asks_first=asks_twice and not is_second, now=now)
-    return answers.HELP
+    return help_texts.answer(session, inbound, theirs, channel=ChannelName.SMS, now=now)
 
 
 def _stop(session: Session, inbound: Inbound, *, now: datetime) -> answers.Answer | None:

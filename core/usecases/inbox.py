@@ -13,7 +13,7 @@ from core.domain import attribution
 from core.domain.attribution import Candidate
 from core.domain.events import ConversationWaiting
 from core.domain.lifecycles import DeliveryStatus
-from core.models import Blast, Contact, Conversation, ConversationStatus, Delivery, DeliveryKind, Staff
+from core.models import Blast, Contact, Conversation, ConversationStatus, Delivery, DeliveryKind, Inbound, Staff
 from core.usecases import suppression
 
 _HAS_LEFT = (
@@ -101,6 +101,15 @@ def answered(session: Session, conversation: Conversation, text: str, *, now: da
     if chosen_at is not None and all(each.reached_at <= chosen_at for each in found):
         return conversation.blast_id
     return attribution.choose(text, found, now=now) or conversation.blast_id
+
+
+def about(session: Session, inbound: Inbound, *, now: datetime) -> UUID | None:
+    """Return the blast that a text is about which opens no conversation; None when none has reached its sender."""
+    is_it = (col(Conversation.address) == inbound.address, col(Conversation.sender) == inbound.sender)
+    conversation = session.scalar(sa.select(Conversation).where(*is_it))
+    if conversation is not None:
+        return answered(session, conversation, inbound.body, now=now)
+    return attribution.choose(inbound.body, candidates(session, inbound.address, now=now), now=now)
 
 
 def names(session: Session, blast_ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -8,18 +8,18 @@ from sqlmodel import Session
 from core.domain import email_events, keywords, quoted, senders
 from core.domain.email_events import EmailEvent
 from core.domain.keywords import Reading
-from core.models import Audience
-from core.usecases import conversations, inbound, suppression, topics
+from core.models import Audience, ChannelName
+from core.usecases import conversations, help_texts, inbound, suppression, topics
 from core.usecases.inbound import Text
 
 _is_ours = re.compile(r"(?:re|fwd?|aw|wg|rv|tr|sv|antw)\s*:", re.IGNORECASE).match
 
 
-def take(session: Session, event: EmailEvent, *, now: datetime) -> Reading | None:
+def take(session: Session, event: EmailEvent, *, organization: str, now: datetime) -> Reading | None:
     """Keep an answer and do what it asks; returns how it was read, or None when it was taken before.
 
-    Certain opt-outs are suppressed at once, likely ones until staff have looked. Nothing is answered by itself, and
-    nobody is let in again by an e-mail: its words are staff's to read.
+    Certain opt-outs are suppressed at once, likely ones until staff have looked. Nothing is answered by itself (staff
+    see what HELP is best answered), and nobody is let in again by an e-mail: its words are staff's to read.
     """
     body = quoted.own_words(event.text) or _subject(event)
     theirs = topics.of(session, event.address)
@@ -31,6 +31,9 @@ def take(session: Session, event: EmailEvent, *, now: datetime) -> Reading | Non
     if reading.kind == "opt_out":
         _stop(session, event.address, reading, theirs, inbound_id=kept.id, now=now)
     conversations.receive(session, kept, now=now)
+    if reading.kind == "help" and reading.certainty == "certain":
+        said = help_texts.answer(session, kept, theirs, channel=ChannelName.EMAIL, now=now).text(organization)
+        conversations.tell(session, kept, f"They asked for help. You may answer, from your mailbox:\n{said}", now=now)
     return reading
 
 

@@ -93,7 +93,7 @@ class Email:
         event = EmailEvent(**{**fields, "kind": kind})
         _forward(session, event, now=now)
         if kind == "replied":
-            mail.take(session, event, now=now)
+            mail.take(session, event, organization=house.organization, now=now)
         elif kind in ("complained", "unsubscribed"):
             suppression.opt_out(session, event.address, source="email", now=now)
         elif kind == "bounced":

@@ -588,6 +588,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("audience_id", name=op.f("uq_briefings_audience_id")),
     )
     op.create_table(
+        "help_texts",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("audience_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "channel",
+            sa.Enum("sms", "email", "voice", name="channel", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["audience_id"], ["audiences.id"], name=op.f("fk_help_texts_audience_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_help_texts")),
+        sa.UniqueConstraint("audience_id", "channel", name=op.f("uq_help_texts_audience_id_channel")),
+    )
+    op.create_table(
         "drafts",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("conversation_id", sa.Uuid(), nullable=False),
@@ -630,7 +647,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the schema back."""
-    for name in ("drafts", "briefings", "saved_answers", "webhook_events", "intakes", "bookmarks"):
+    for name in ("drafts", "help_texts", "briefings", "saved_answers", "webhook_events", "intakes", "bookmarks"):
         op.drop_table(name)
     with op.batch_alter_table("suppressions", schema=None) as batch_op:
         batch_op.drop_index("uq_suppressions_kind")

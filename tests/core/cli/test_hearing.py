@@ -52,6 +52,23 @@ def test_answers_are_saved_listed_and_removed(blast: Blast) -> None:
     assert "no saved answer" in blast.refused("answers", "remove", "where")
 
 
+def test_what_help_is_answered_is_set_listed_and_removed(blast: Blast) -> None:
+    with db.transaction() as session:
+        factories.audience(session, "tenants")
+    said = "{organization} at Elm Street. STOP to stop."
+    blast.fine("help-texts", "set", said, "--audience", "Tenants")
+    blast.fine("help-texts", "set", said, "--channel", "email")
+    assert blast.fine("help-texts", "list", "--json").json == [
+        {"audience": None, "channel": "email", "text": said},
+        {"audience": "tenants", "channel": "sms", "text": said},
+    ]
+    assert "(everybody)" in blast.fine("help-texts", "list").out
+    assert "how to stop" in blast.refused("help-texts", "set", "{organization}")
+    blast.fine("help-texts", "remove", "--audience", "tenants")
+    assert "no such text" in blast.refused("help-texts", "remove", "--audience", "tenants")
+    assert "no audience" in blast.refused("help-texts", "remove", "--audience", "owners")
+
+
 def test_failed_events_are_listed_and_tried_again(blast: Blast) -> None:
     with db.transaction() as session:
         events.keep(

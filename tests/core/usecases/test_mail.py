@@ -19,7 +19,8 @@ QUOTED = "\n\nOn Tue, 3 Mar 2026 at 10:00, Tenants <t@example.org> wrote:\n> Rep
 
 
 def take(session: Session, text: str, **values: Any) -> None:
-    mail.take(session, email_events.read({"event": "replied", "email": SHE, "text": text} | values), now=NOON)
+    event = email_events.read({"event": "replied", "email": SHE, "text": text} | values)
+    mail.take(session, event, organization="Us", now=NOON)
 
 
 def conversation(session: Session) -> Conversation:
