@@ -13,6 +13,7 @@ from core.domain.lifecycles import BlastStatus
 from core.models import Blast, OutboxEvent, SeenRequest
 from core.models.columns import UtcDateTime
 from core.usecases import (
+    asking,
     brakes,
     canary,
     caps,
@@ -214,6 +215,7 @@ def prune(now: datetime) -> None:
     with db.transaction() as session:
         session.execute(sa.delete(SeenRequest).where(col(SeenRequest.at) < now - _KEEP_SEEN))
         caps.forget(session, before=now - _KEEP_SEEN)
+        asking.forget(session, now=now)
         session.execute(sa.delete(OutboxEvent).where(col(OutboxEvent.done_at) < now - _KEEP_TOLD))
 
 

@@ -4,7 +4,7 @@ from core.models.answering import Briefing, Draft, DraftOutcome, HelpText, Saved
 from core.models.audit import AuditEntry
 from core.models.blast import Approval, Blast, BlastAudience, CanaryStatus, ChannelName
 from core.models.bookmark import Bookmark
-from core.models.conversation import Conversation, ConversationStatus, Inbound
+from core.models.conversation import Conversation, ConversationStatus, Inbound, TopicQuestion
 from core.models.delivery import Delivery, DeliveryKind, Receipt, SkipReason
 from core.models.event import Intake, WebhookEvent
 from core.models.health import ProviderHealth, SenderDay
@@ -45,5 +45,6 @@ __all__ = [
     "Staff",
     "Suppression",
     "SuppressionCause",
+    "TopicQuestion",
     "WebhookEvent",
 ]

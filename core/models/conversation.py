@@ -59,3 +59,17 @@ class Inbound(SQLModel, table=True):
     certainty: str = Field(default="none", max_length=16)
     conversation_id: UUID | None = Field(default=None, foreign_key="conversations.id", ondelete="SET NULL")
     received_at: datetime = instant()
+
+
+class TopicQuestion(SQLModel, table=True):
+    """That a member was asked about what they want texts again; gone when they have answered.
+
+    `sender`: the number that asked. `offered`: the ids of the audiences, in the order of their numbers.
+    """
+
+    __tablename__ = "topic_questions"
+
+    address: str = Field(primary_key=True, max_length=320)
+    sender: str = Field(max_length=64)
+    offered: list[str] = Field(default_factory=list, sa_type=JSON)
+    asked_at: datetime = instant(index=True)

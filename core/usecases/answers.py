@@ -1,7 +1,9 @@
 """What a keyword is answered: one text, in words that say who we are and how to stop."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -21,16 +23,22 @@ _LONGEST_TOPICS = 120
 class Answer:
     """A text with a place for who we are, and perhaps for a topic.
 
-    `shorter`: other words, the longest first, for an answer that must fit into one segment.
+    `shorter`: other words, the longest first, for an answer that must fit into one segment. `offers`: the audiences
+    that a question offers, in the order of their numbers.
     """
 
     words: str
     topic: str = ""
     shorter: tuple[str, ...] = ()
+    offers: tuple[UUID, ...] = ()
 
     def about(self, topic: str) -> "Answer":
         """Return the same about this topic."""
         return replace(self, topic=topic)
+
+    def offering(self, audience_ids: Iterable[UUID]) -> "Answer":
+        """Return the same as a question between these audiences."""
+        return replace(self, offers=tuple(audience_ids))
 
     def text(self, organization: str) -> str:
         """Return what is sent."""
@@ -63,9 +71,10 @@ LEFT = Answer(
 )
 STARTED = Answer("{organization}: you will get our texts again. Reply STOP to stop them, HELP for help.")
 WHICH = Answer(
-    "{organization}: you will get our texts again, about: {topic}. Reply STOP and one of these names to leave it out, "
-    "STOP to stop them all."
+    "{organization}: you will get our texts again. About what? Reply with a number: {topic}; or ALL. "
+    "STOP stops them all."
 )
+ONLY = Answer("{organization}: you will get texts about {topic} only. Reply STOP to stop all of our texts.")
 REJOINED = Answer("{organization}: you will get texts about {topic} again. Reply STOP to stop all of our texts.")
 CONFIRM = Answer("{organization}: reply YES to get our texts again. If you didn't ask for this, don't answer.")
 _HELP_SHORT = "{organization}: reply STOP to get no more texts."
@@ -103,11 +112,20 @@ def was_given(session: Session, address: str, is_it: sa.ColumnElement[bool], *, 
     return bool(session.scalar(sa.select(found)))
 
 
-def listed(names: list[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Write names in a row, as many as an answer has room for."""
+    return ", ".join(_with_room(names))
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """Put numbers before names, as many as an answer has room for."""
+    return _with_room(f"{number} {name}" for number, name in enumerate(names, start=1))
+
+
+def _with_room(names: Iterable[str]) -> list[str]:
     kept: list[str] = []
     for name in names:
         if len(", ".join([*kept, name])) > _LONGEST_TOPICS:
             break
         kept.append(name)
-    return ", ".join(kept)
+    return kept

@@ -12,7 +12,18 @@ from sqlmodel import Session, col
 from core.domain.events import ConversationChanged
 from core.domain.lifecycles import DeliveryStatus
 from core.errors import IllegalMove, NotFound
-from core.models import AuditEntry, Contact, Conversation, Delivery, Draft, Inbound, OutboxEvent, Receipt, WebhookEvent
+from core.models import (
+    AuditEntry,
+    Contact,
+    Conversation,
+    Delivery,
+    Draft,
+    Inbound,
+    OutboxEvent,
+    Receipt,
+    TopicQuestion,
+    WebhookEvent,
+)
 from core.usecases import suppression
 
 # What stands where the address of somebody stood who was erased begins with this.
@@ -54,6 +65,7 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
     _erase_events(session, known)
     _erase_drafts(session, known)
     _erase_notes(session, known)
+    _change(session, sa.delete(TopicQuestion).where(col(TopicQuestion.address).in_(known)))
     erased = Erased(
         contacts=int(contact is not None),
         texts=_erase_texts(session, known, nobody),

@@ -11,7 +11,7 @@ from core.domain import keywords
 from core.domain.keywords import Reading
 from core.models import Audience, ChannelName, Inbound
 from core.models.dialect import insert
-from core.usecases import answers, conversations, help_texts, late, optin, suppression, topics
+from core.usecases import answers, asking, conversations, help_texts, late, optin, suppression, topics
 
 _ASKED_AT_PROVIDER: dict[str, Literal["opt_out", "opt_in", "help"]] = {
     "STOP": "opt_out",
@@ -47,8 +47,9 @@ def take(
 ) -> Reading | None:
     """Keep a text and do what it asks; returns how it was read, or None when it was taken before.
 
-    Certain opt-outs are suppressed at once; likely ones too, until staff have looked. What isn't a keyword is a
-    conversation's. Where the provider has answered a keyword we say nothing: a text after its STOP would fail.
+    Certain opt-outs are suppressed at once; likely ones too, until staff have looked. What is neither a keyword nor the
+    answer to our question is a conversation's. Where the provider has answered a keyword we say nothing: a text after
+    its STOP would fail.
     `asks_twice`: whoever wants texts again is asked to confirm it (double opt-in). `sent_at`: when a text that comes
     late was written, which it is kept under; what its sender has asked for since stands.
     """
@@ -60,6 +61,10 @@ def take(
     if sent_at is not None and late.stands_down(session, inbound, reading, theirs, now=now):
         conversations.receive(session, inbound, now=now)
         return reading
+    chosen = asking.choose(session, inbound, theirs, now=now) if reading.kind == "none" else None
+    if chosen is not None:
+        answers.give(session, inbound, chosen, organization=organization, now=now)
+        return reading
     if reading.certainty != "certain":
         _show(session, inbound, reading, now=now)
         return reading
@@ -69,6 +74,8 @@ def take(
     answer = _do(session, inbound, reading, theirs, asks_twice=asks_twice, now=now)
     if answer is not None and (not is_answered or answer is answers.CONFIRM):
         answers.give(session, inbound, answer, organization=organization, now=now)
+        if answer.offers:
+            asking.remember(session, inbound, answer, now=now)
     return reading
 
 
@@ -119,6 +126,8 @@ def _do(
 ) -> answers.Answer | None:
     """Do what a keyword certainly asks for; returns the answer that the member is owed, if any."""
     topic = topics.named(reading.topic, theirs) if reading.topic else None
+    if reading.kind != "help":
+        asking.close(session, inbound.address)
     if reading.kind == "opt_out":
         return _leave(session, inbound, topic, now=now) if topic else _stop(session, inbound, now=now)
     if reading.kind == "opt_in":

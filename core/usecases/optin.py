@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col
 
 from core.models import Audience, Delivery, Inbound
-from core.usecases import answers, conversations, suppression, topics
+from core.usecases import answers, asking, conversations, suppression, topics
 from core.usecases.answers import Answer
 from core.usecases.topics import Topic
 
@@ -55,5 +55,4 @@ def _leave_others(session: Session, inbound: Inbound, topic: Topic, theirs: list
 def _answer(topic: Topic | None, theirs: list[Audience]) -> Answer:
     if topic is not None:
         return answers.REJOINED.about(topic.name)
-    several = answers.listed([audience.name for audience in theirs])
-    return answers.WHICH.about(several) if len(theirs) > 1 and several else answers.STARTED
+    return asking.question(theirs) or answers.STARTED

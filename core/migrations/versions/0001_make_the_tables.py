@@ -605,6 +605,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("audience_id", "channel", name=op.f("uq_help_texts_audience_id_channel")),
     )
     op.create_table(
+        "topic_questions",
+        sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("sender", sa.String(length=64), nullable=False),
+        sa.Column("offered", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_topic_questions")),
+    )
+    op.create_index(op.f("ix_topic_questions_asked_at"), "topic_questions", ["asked_at"])
+    op.create_table(
         "drafts",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("conversation_id", sa.Uuid(), nullable=False),
@@ -647,6 +656,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the schema back."""
+    op.drop_table("topic_questions")
     for name in ("drafts", "help_texts", "briefings", "saved_answers", "webhook_events", "intakes", "bookmarks"):
         op.drop_table(name)
     with op.batch_alter_table("suppressions", schema=None) as batch_op:

@@ -147,7 +147,7 @@ def test_start_asks_about_what_when_there_are_several_topics(
     take(session, "STOP", 1)
     take(session, "subscribe me again", 2)
     take(session, "subscribe", 3)
-    assert "about: Rally 2026, Tenants." in answers(session)[-1]
+    assert "About what? Reply with a number: 1 Rally 2026, 2 Tenants; or ALL." in answers(session)[-1]
 
 
 def test_nothing_is_asked_where_the_provider_has_answered(session: Session, pools: tuple[Audience, Audience]) -> None:
