@@ -293,7 +293,12 @@ class Drain:
     async def _return_missed(self) -> None:
         if self._missed:
             missed, self._missed = self._missed, []
-            await beside(partial(self._ledger.release, missed))
+            try:
+                await beside(partial(self._ledger.release, missed))
+            except Exception as error:  # noqa: BLE001  # an edge: whatever it is, what has left must be written down
+                # Their leases will end, and they will be looked up.
+                log.error("claims.not_returned", count=len(missed), error=type(error).__name__)
+                self.stop()
 
     async def _give_back(self) -> None:
         """Return what was claimed and waits: it is known not to have left."""

@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from core.domain.channel import Accepted, Outcome, Outgoing, Unknown
 from core.limits import FURTHEST_S, Reservation
@@ -244,3 +244,26 @@ def test_the_provider_may_not_keep_a_text_into_the_night(closes_in_s: int | None
     closes_at = None if closes_in_s is None else NOON + timedelta(seconds=closes_in_s)
     claim = Claimed(1, 1, DeliveryKind.BLAST, phone(1), "Hi", 1, None, closes_at)
     assert drain._validity_s(claim, NOON) == validity_s
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_what_cannot_be_given_back_keeps_no_answer_from_being_written(*, is_stopped: bool) -> None:
+    class Keeping(FakeLedger):
+        """Takes nothing back, as where the database refuses a claim that was erased meanwhile."""
+
+        def release(self, claims: Sequence[Claimed]) -> None:
+            raise DataError("UPDATE", {}, ValueError("odd"))
+
+    async def story() -> None:
+        ledger, channel = Keeping(500), FakeChannel(0.05 if is_stopped else 1.0)
+        drain = drain_of(ledger, channel, in_flight=5)
+        running = asyncio.create_task(drain.run())
+        await asyncio.wait_for(channel.first.wait(), 5)
+        if is_stopped:
+            drain.stop()
+        await asyncio.wait_for(drain.ended.wait(), 10)
+        await running
+        assert len(accepted(ledger)) == len(channel.sent_at) >= 5
+        assert channel.flying == 0
+
+    asyncio.run(story())
