@@ -36,6 +36,8 @@ _TRY_AGAIN_S = 0.5
 _LATE_S = 0.02
 # What the database says was claimed longer ago isn't posted, since its lease may end, the shortest being twice this.
 _STALE_S = 20.0
+# Moments whose grant took longer to come back begin that much later than the pace knows.
+_TOLD_LATE_S = 0.1
 # A process that is told to stop has ten seconds; what has no answer by then is unknown.
 _LAST_CALLS_S = 6.0
 
@@ -94,7 +96,7 @@ class Drain:
         self._late_s = max(_LATE_S, 0.5 / speed.segments_per_s) if speed.segments_per_s else _LATE_S
         self._rate = speed.segments_per_s / 2 if speed.segments_per_s else speed.in_flight * 4.0
         self._measured = (monotonic(), 0)
-        self._free_at = 0.0
+        self._free_at = self._ask_at = 0.0
         self._low = -1.0  # so few held that it is time to claim; a pace has its own time
         self._stirred = asyncio.Event()
         self._may_grant = asyncio.Event()
@@ -201,7 +203,11 @@ class Drain:
             self._may_grant.clear()
             while self._waiting and self._waiting[0].is_too_old():
                 self._miss(self._waiting.popleft())
-            again_s = await self._grant() if self._waiting and self._free_calls() > 0 else None
+            again_s: float | None = None
+            if (until_told := self._ask_at - monotonic()) > 0:
+                again_s = until_told
+            elif self._waiting and self._free_calls() > 0:
+                again_s = await self._grant()
             if self._waiting:
                 left_s = self._waiting[0].since + _MOST_HELD_S - monotonic()
                 again_s = max(min(left_s, again_s or left_s), 0.001)
@@ -214,6 +220,7 @@ class Drain:
         batch = [self._waiting.popleft() for _ in range(min(self._free_calls(), len(self._waiting)))]
         left_s = batch[0].since + _MOST_HELD_S - self._late_s - monotonic()
         waits: list[float] = []
+        asked_at = monotonic()
         try:
             waits, free_in = await self._pace.reserve(
                 self._sender,
@@ -228,6 +235,8 @@ class Drain:
         finally:
             self._waiting.extendleft(reversed(batch[len(waits) :]))
         self._free_at = start + free_in
+        if start - asked_at > _TOLD_LATE_S:
+            self._ask_at = self._free_at  # else the next moments would fall among these
         self._stirred.set()
         self._granted += len(waits)
         for held, wait in zip(batch, waits, strict=False):

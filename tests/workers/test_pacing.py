@@ -1,7 +1,7 @@
 """A paced drain whose provider, Redis or event loop is held up: never above the rate, and a pause is felt at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from time import monotonic
 from typing import Any
 
@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from core.clock import utc_now
 from core.domain.channel import Accepted, Outcome, Outgoing
-from core.limits import Pace
+from core.limits import FURTHEST_S, Pace, Reservation
 from core.usecases.sending import Claims
 from tests.factories import SENDER
 from tests.workers.test_drain import FakeChannel, FakeLedger, FakePace
@@ -250,5 +250,29 @@ def test_a_drain_ends_whatever_happens_at_the_moment_of_its_end(*, stops: bool) 
                 drain.stop()
             await asyncio.wait_for(running, 5)
             assert len(ledger.waiting) + len(channel.sent_at) == 12
+
+    story(told)
+
+
+class SlowToAnswer(FakePace):
+    """Grants at once; a few of its answers take `late_s` to come back."""
+
+    def __init__(self, per_s: float, late_s: float = 0.0) -> None:
+        super().__init__(per_s)
+        self.late_s, self.asked = late_s, 0
+
+    async def reserve(self, sender: str, segments: Sequence[int], *, most_wait_s: float = FURTHEST_S) -> Reservation:
+        granted = await super().reserve(sender, segments, most_wait_s=most_wait_s)
+        self.asked += 1
+        await asyncio.sleep(self.late_s if 4 <= self.asked < 6 else 0)
+        return granted
+
+
+def test_moments_that_are_told_late_are_not_crowded_by_those_that_follow() -> None:
+    async def told() -> None:
+        ledger, channel = PausingLedger(400), FakeChannel()
+        drain = Drain(SENDER, channel=channel, ledger=ledger, pace=SlowToAnswer(100, 0.4), speed=Speed(100, 100))
+        await drain.run()
+        assert busiest(channel.sent_at) <= 105
 
     story(told)
