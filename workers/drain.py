@@ -245,7 +245,8 @@ class Drain:
             return None
         while self._waiting and self._waiting[0].since + _MOST_HELD_S < self._free_at:
             self._miss(self._waiting.popleft())
-        return free_in - self._ahead_s
+        # A claim whose time runs out is granted nothing ahead; asking sooner would be in vain.
+        return free_in - (self._ahead_s if left_s > FURTHEST_S else 0.0)
 
     def _miss(self, held: _Held) -> None:
         """Have a claim given back: the next one takes it up."""

@@ -276,3 +276,14 @@ def test_moments_that_are_told_late_are_not_crowded_by_those_that_follow() -> No
         assert busiest(channel.sent_at) <= 105
 
     story(told)
+
+
+def test_a_slow_sender_does_not_ask_for_its_moment_over_and_over() -> None:
+    async def told() -> None:
+        ledger, channel, pace = PausingLedger(3), FakeChannel(), SlowToAnswer(0.5)
+        drain = Drain(SENDER, channel=channel, ledger=ledger, pace=pace, speed=Speed(10, 0.5))
+        await drain.run()
+        assert len(channel.sent_at) == 3
+        assert pace.asked <= 12
+
+    story(told)
