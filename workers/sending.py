@@ -120,8 +120,8 @@ class Ledger:
     def release(self, claims: Sequence[Claimed]) -> None:
         """Give back what was not sent."""
         with db.transaction() as session:
-            sending.release(session, claims)
-            self._spend(session, settings.current(), -len(claims), utc_now())
+            returned = sending.release(session, claims)
+            self._spend(session, settings.current(), -returned, utc_now())
 
 
 class Senders:

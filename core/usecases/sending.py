@@ -288,11 +288,14 @@ def _with_bodies(session: Session, lane: UUID | None, rows: Sequence[sa.Row[Any]
     ]
 
 
-def release(session: Session, claims: Sequence[Claimed]) -> None:
-    """Give back what was claimed and is known not to have been sent: the next claim takes it up at once."""
+def release(session: Session, claims: Sequence[Claimed]) -> int:
+    """Give back what was claimed and is known not to have been sent: the next claim takes it up at once.
+
+    Returns how many were still to be given back.
+    """
     rows = [{"id": claim.id, "claimed_at": claim.claimed_at} for claim in claims]
     back = recordset(session, "back", {"id": sa.BigInteger(), "claimed_at": UtcDateTime()}, rows)
-    session.execute(
+    returned = session.execute(
         sa.update(Delivery)
         .where(
             col(Delivery.id) == back.c.id,
@@ -303,6 +306,7 @@ def release(session: Session, claims: Sequence[Claimed]) -> None:
         .values(status=DeliveryStatus.PENDING, attempt=col(Delivery.attempt) - 1)
         .execution_options(synchronize_session=False)
     )
+    return int(returned.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
 
 
 def is_leaving(session: Session, address: str, *, since: datetime) -> bool:

@@ -173,3 +173,17 @@ def test_what_is_urgent_comes_before_every_blast() -> None:
     assert [claim.blast_id for claim in ledger.claim(1)] == [None]
     blasts = [claim.blast_id for claim in ledger.claim(8)]
     assert sorted(blasts.count(each) for each in set(blasts)) == [4, 4]
+
+
+def test_what_is_given_back_twice_counts_once_for_the_day(chosen: pytest.MonkeyPatch) -> None:
+    """The answer to the first time was lost, so it is said again."""
+    from workers.sending import Ledger
+
+    chosen.setenv("DAILY_CAP", "3")
+    settings.current.cache_clear()
+    running(9)
+    ledger = Ledger(SENDER)
+    claims = ledger.claim(9)
+    ledger.release(claims[:2])
+    ledger.release(claims[:2])
+    assert len(ledger.claim(9)) == 2
