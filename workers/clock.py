@@ -31,17 +31,28 @@ class Clock:
         self._entries = entries
         self._redis = redis
         self._next = dict.fromkeys((entry.name for entry in entries), 0.0)
+        self._is_redis_away = False
 
     def tick(self, now: datetime) -> None:
-        """Run what is due; what fails keeps nothing else from its turn."""
+        """Run what is due; what fails keeps nothing else from its turn.
+
+        Raises:
+            sqlalchemy.exc.OperationalError: the database is away, and nothing else was tried.
+            redis.exceptions.RedisError, dramatiq.errors.BrokerConnectionError: Redis is; what needs none was run.
+        """
+        self._is_redis_away, away = False, None
         for entry in self._entries:
             try:
                 if self._is_due(entry, now) and self._is_ours(entry, now):
                     entry.step(now)
-            except (OperationalError, BrokerConnectionError, RedisError):
+            except OperationalError:
                 raise
+            except (BrokerConnectionError, RedisError) as error:
+                away = error
             except Exception as error:  # an edge: the others must go on
                 log.exception("clock.entry_failed", entry=entry.name, error=type(error).__name__)
+        if away is not None:
+            raise away
 
     def _is_due(self, entry: Entry, now: datetime) -> bool:
         until_s = self._next[entry.name] - now.timestamp()
@@ -51,11 +62,19 @@ class Clock:
     def _is_ours(self, entry: Entry, now: datetime) -> bool:
         every_s = entry.every.total_seconds()
         turn = int(now.timestamp() / every_s)
-        is_ours = every_s < _SHORTEST_LOCKED_S or bool(
-            self._redis.set(f"blast:turn:{entry.name}:{turn}", 1, nx=True, px=int(every_s * 2000))
-        )
         self._next[entry.name] = (turn + 1) * every_s
-        return is_ours
+        return every_s < _SHORTEST_LOCKED_S or self._is_first(f"blast:turn:{entry.name}:{turn}", int(every_s * 2000))
+
+    def _is_first(self, turn: str, keep_ms: int) -> bool:
+        """Tell whether no other clock has this turn. While Redis is away all take it: brakes must work then, too."""
+        if self._is_redis_away:
+            return True
+        try:
+            return bool(self._redis.set(turn, 1, nx=True, px=keep_ms))
+        except RedisError as error:
+            log.warning("clock.late", error=type(error).__name__)
+            self._is_redis_away = True
+            return True
 
     def run(self, stopped: threading.Event, *, now: Callable[[], datetime] = utc_now) -> None:
         """Tick until `stopped`."""

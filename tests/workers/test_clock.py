@@ -80,3 +80,19 @@ def test_an_entry_that_fails_keeps_no_other_from_its_turn(redis_url: str) -> Non
         clock = Clock([Entry("odd", HOURLY, fail), Entry("nag", HOURLY, step)], redis)
         clock.tick(NOON)
     assert step.turns == [NOON]
+
+
+def test_what_needs_no_redis_goes_on_without_it() -> None:
+    """Texts leave without Redis where there is no pace, so the brakes must work."""
+    step = Counted()
+    entries = [
+        Entry("tell", timedelta(milliseconds=50), Counted(failures=9)),
+        Entry("settle", timedelta(seconds=10), Counted(failures=9)),
+        Entry("brake", timedelta(seconds=2), step),
+    ]
+    with Redis(host="127.0.0.1", port=1) as away:
+        clock = Clock(entries, away)
+        for late_s in (0, 1, 2):
+            with pytest.raises(RedisAway):
+                clock.tick(NOON + timedelta(seconds=late_s))
+    assert step.turns == [NOON, NOON + timedelta(seconds=2)]
