@@ -22,6 +22,15 @@ from core import settings
 _MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _BUSY_TIMEOUT_MS = 30_000
 _LOOK_AGAIN_S = (0.001, 0.004)
+# A server that vanishes (its machine, or the way to it) says no goodbye: by itself the system waits for hours. What the
+# address of the database says of these goes first.
+_GIVES_UP = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 def connect(database_url: str) -> sa.Engine:
@@ -31,8 +40,15 @@ def connect(database_url: str) -> sa.Engine:
     """
     if database_url.startswith("sqlite"):
         return _sqlite(database_url)
+    chosen = sa.make_url(database_url).query
     return sa.create_engine(
-        database_url, pool_size=10, max_overflow=20, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True
+        database_url,
+        pool_size=10,
+        max_overflow=20,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        hide_parameters=True,
+        connect_args={name: value for name, value in _GIVES_UP.items() if name not in chosen},
     )
 
 

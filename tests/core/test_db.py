@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
@@ -64,3 +65,21 @@ def test_who_waits_too_long_for_a_turn_is_told_so(engine: sa.Engine, monkeypatch
         other.rollback()
     with db.transaction(engine) as session:
         assert session.scalar(sa.text("SELECT count(*) FROM noise")) == 0
+
+
+@pytest.mark.parametrize(("chosen", "timeout_s"), [("", "5"), ("?connect_timeout=9", "9")])
+def test_a_database_that_vanishes_is_given_up_within_seconds(
+    monkeypatch: pytest.MonkeyPatch, chosen: str, timeout_s: str
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def refuse(**given: object) -> None:
+        asked.append(given)
+        raise psycopg.OperationalError
+
+    monkeypatch.setattr(psycopg, "connect", refuse)
+    bind = db.connect(f"postgresql+psycopg://nobody@127.0.0.1:1/none{chosen}")
+    with pytest.raises(OperationalError), bind.connect():
+        pass
+    assert str(asked[0]["connect_timeout"]) == timeout_s
+    assert {"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"} <= asked[0].keys()
