@@ -14,6 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy import event
 from sqlmodel import Session
 
@@ -41,7 +42,7 @@ def connect(database_url: str) -> sa.Engine:
     if database_url.startswith("sqlite"):
         return _sqlite(database_url)
     chosen = sa.make_url(database_url).query
-    return sa.create_engine(
+    engine = sa.create_engine(
         database_url,
         pool_size=10,
         max_overflow=20,
@@ -50,6 +51,14 @@ def connect(database_url: str) -> sa.Engine:
         hide_parameters=True,
         connect_args={name: value for name, value in _GIVES_UP.items() if name not in chosen},
     )
+    event.listen(engine, "handle_error", _leave_demoted)
+    return engine
+
+
+def _leave_demoted(failure: sa.ExceptionContext) -> None:
+    # It has handed over to another server, which its address leads to by now: a kept connection never would.
+    if isinstance(failure.original_exception, ReadOnlySqlTransaction):
+        failure.is_disconnect = True
 
 
 def _sqlite(database_url: str) -> sa.Engine:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
+from sqlalchemy.exc import InternalError, OperationalError
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -18,6 +19,9 @@ async def beside(work: Callable[[], T]) -> T:
     while True:
         try:
             return await asyncio.to_thread(work)
-        except OperationalError as error:
+        except (OperationalError, InternalError) as error:
+            # One that only reads has handed over to another, or is about to take over itself.
+            if isinstance(error, InternalError) and not isinstance(error.orig, ReadOnlySqlTransaction):
+                raise
             log.warning("database.unavailable", error=type(error.orig).__name__)
             await asyncio.sleep(_TRY_AGAIN_S)

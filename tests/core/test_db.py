@@ -10,9 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 
 from core import db
+from tests import databases
 
 # Writes all the time, as webhooks do while receipts come in.
 BUSY_WRITER = """
@@ -83,3 +84,14 @@ def test_a_database_that_vanishes_is_given_up_within_seconds(
         pass
     assert str(asked[0]["connect_timeout"]) == timeout_s
     assert {"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"} <= asked[0].keys()
+
+
+@databases.on_postgresql
+def test_a_connection_to_a_server_that_only_reads_now_is_not_kept(database_url: str) -> None:
+    bind = db.connect(database_url)
+    with bind.connect() as connection:
+        connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+        with pytest.raises(InternalError):
+            connection.execute(sa.text("CREATE TABLE noise (number INTEGER)"))
+        assert connection.invalidated
+    bind.dispose()

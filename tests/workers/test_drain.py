@@ -6,8 +6,9 @@ from datetime import timedelta
 from time import monotonic
 
 import pytest
+from psycopg.errors import ReadOnlySqlTransaction
 from redis.exceptions import ConnectionError as RedisAway
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, InternalError, OperationalError
 
 from core.domain.channel import Accepted, Outcome, Outgoing, Unknown
 from core.limits import FURTHEST_S, Reservation
@@ -265,5 +266,24 @@ def test_what_cannot_be_given_back_keeps_no_answer_from_being_written(*, is_stop
         await running
         assert len(accepted(ledger)) == len(channel.sent_at) >= 5
         assert channel.flying == 0
+
+    asyncio.run(story())
+
+
+def test_a_database_that_only_reads_for_a_while_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the one that was left, after another has taken over."""
+    monkeypatch.setattr("workers.transactions._TRY_AGAIN_S", 0.01)
+
+    class Demoted(FakeLedger):
+        def _be_away(self) -> None:
+            if self.outages:
+                self.outages -= 1
+                raise InternalError("UPDATE", {}, ReadOnlySqlTransaction())
+
+    async def story() -> None:
+        ledger, channel = Demoted(40), FakeChannel()
+        ledger.outages = 5
+        await drain_of(ledger, channel).run()
+        assert accepted(ledger) == list(range(40))
 
     asyncio.run(story())
