@@ -22,9 +22,11 @@ def take(session: Session, event: EmailEvent, *, organization: str, now: datetim
     see what HELP is best answered), and nobody is let in again by an e-mail: its words are staff's to read.
     """
     body = quoted.own_words(event.text) or _subject(event)
+    # Where none are found, staff read it whole: what stands below an unmarked quotation may be theirs.
+    words = body or event.text
     theirs = topics.of(session, event.address)
     reading = _read(body, theirs)
-    text = Text(f"email:{email_events.digest(event.key)}"[:64], event.address, senders.EMAIL, body)
+    text = Text(f"email:{email_events.digest(event.key)}"[:64], event.address, senders.EMAIL, words)
     kept = inbound.keep(session, text, reading, at=now)
     if kept is None:
         return None

@@ -108,3 +108,10 @@ def test_it_can_not_be_texted_back_and_says_so(session: Session) -> None:
     assert "by e-mail" in drawn
     assert thread.TEXT_BACK not in drawn
     assert thread.CLOSE in drawn
+
+
+@pytest.mark.parametrize("text", ["Sent from my phone\nSTOP", "From: Tenants <t@example.org>\nHi Ann\n\nSTOP"])
+def test_where_no_words_of_theirs_are_found_staff_read_all(session: Session, text: str) -> None:
+    take(session, text, subject="Re: Rent meeting")
+    assert [each.body for each in session.scalars(sa.select(Inbound))] == [text]
+    assert held(session) is None
