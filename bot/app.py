@@ -9,7 +9,7 @@ import structlog
 from slack_bolt import App, BoltContext, BoltResponse
 from slack_sdk import WebClient
 
-from bot import card, commands, composer, home, imports, refusals, thread
+from bot import calls, card, commands, composer, home, imports, refusals, thread
 from bot.people import Directory
 from core import db
 from core.errors import NotAllowed
@@ -38,7 +38,7 @@ def create(settings: Settings) -> App:
     gateway = Gateway(app.client)
     app.use(_identify(Directory(), settings))
     app.error(_refuse(gateway))
-    for surface in (commands, composer, card, home, imports, thread):
+    for surface in (commands, composer, card, home, imports, thread, calls):
         surface.register(app, gateway)
     return app
 

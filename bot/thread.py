@@ -13,8 +13,9 @@ from core import db, settings
 from core.clock import utc_now
 from core.models import Conversation, Staff
 from core.slack.gateway import Gateway
+from core.slack.views import calls as view_of_calls
 from core.slack.views import text_back, thread
-from core.usecases import conversations, drafts, saved, threads
+from core.usecases import calls, conversations, drafts, saved, threads
 
 log = structlog.get_logger()
 
@@ -26,7 +27,7 @@ class Step(Protocol):
 
 
 class StepAbout(Protocol):
-    """The same about something that the thread showed: a blast, a suppression."""
+    """The same about something that the thread showed: a blast, a suppression, a call."""
 
     def __call__(self, session: Session, conversation_id: UUID, about: UUID, /, *, by: Staff, now: Any) -> object: ...
 
@@ -41,6 +42,8 @@ STEPS: Mapping[str, Step] = {
 STEPS_ABOUT: Mapping[str, tuple[Callable[[Mapping[str, Any]], tuple[UUID, UUID]], StepAbout]] = {
     thread.CHOOSE_BLAST: (thread.read_choice, conversations.choose_blast),
     thread.LIFT: (thread.read_lift, conversations.lift),
+    view_of_calls.DONE: (view_of_calls.read_button, calls.finish),
+    view_of_calls.CANCEL: (view_of_calls.read_button, calls.cancel),
 }
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from core import db, settings
-from core.usecases import conversations, events, inbox, polling, suppression
+from core.usecases import calls, conversations, events, inbox, polling, suppression
 from workers.broker import UPDATES, nudge
 
 log = structlog.get_logger()
@@ -32,6 +32,16 @@ def nag(now: datetime) -> None:
     if is_due:
         with db.transaction() as session:
             log.info("conversations.nagged", count=inbox.nag(session, after=after, now=now))
+
+
+def follow_calls(now: datetime) -> None:
+    """Remind who is to call a member now, and call missed what nobody has marked within a day."""
+    with db.reading() as session:
+        is_due = calls.has_due(session, now=now)
+    if is_due:
+        with db.transaction() as session:
+            reminded, missed = calls.remind(session, now=now), calls.miss(session, now=now)
+        log.info("calls.followed", reminded=reminded, missed=missed)
 
 
 def end_idle_claims(now: datetime) -> None:

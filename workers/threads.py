@@ -13,10 +13,11 @@ from sqlmodel import col
 from core import db, settings
 from core.clock import utc_now
 from core.errors import NotFound
-from core.models import Conversation, Inbound, Staff
+from core.models import Call, CallStatus, Conversation, Inbound, Staff
 from core.slack.gateway import Gateway, SlackFailed
+from core.slack.views import calls as view_of_calls
 from core.slack.views import thread
-from core.usecases import conversations, inbox, threads
+from core.usecases import calls, conversations, inbox, threads
 from core.usecases.threads import Facts
 from workers import drafting
 
@@ -99,8 +100,58 @@ def _waiting(gateway: Gateway, payload: Mapping[str, Any]) -> None:
     gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts, reply_broadcast=True)
 
 
+def _call_changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:
+    """Show a call in its thread, bring what is shown up to date, and say what was done."""
+    call_id = UUID(payload["call_id"])
+    with db.reading() as session:
+        found = calls.shown(session, call_id)
+        conversation = session.get(Conversation, found.call.conversation_id) if found else None
+        by = session.get(Staff, UUID(payload["by"])) if payload.get("by") else None
+    if found is None or conversation is None:
+        log.info("call.gone", call_id=payload["call_id"])
+        return
+    channel, ts = conversation.thread_channel, conversation.thread_ts
+    if not ts:
+        raise NotOpenYet
+    drawn = view_of_calls.render(found)
+    if not found.call.message_ts:
+        _, message_ts = gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts)
+        with db.transaction() as session:
+            session.execute(sa.update(Call).where(col(Call.id) == call_id).values(message_ts=message_ts))
+    else:
+        try:
+            gateway.update(channel, found.call.message_ts, drawn.text, blocks=drawn.blocks)
+        except SlackFailed as failure:
+            if not failure.is_about_gone_message:
+                raise
+            log.info("call.message_gone", call_id=payload["call_id"])
+    if payload.get("note"):
+        step = thread.render_step(payload["note"], by=by.slack_user_id if by else None)
+        gateway.post(channel, step.text, blocks=step.blocks, thread_ts=ts)
+
+
+def _call_due(gateway: Gateway, payload: Mapping[str, Any]) -> None:
+    """Remind who calls, in the thread; not when the call was done or cancelled meanwhile."""
+    with db.reading() as session:
+        found = calls.shown(session, UUID(payload["call_id"]))
+        if found is None or found.call.status is not CallStatus.PLANNED:
+            return
+        facts = threads.facts(session, found.call.conversation_id, now=utc_now())
+    channel, ts = facts.conversation.thread_channel, facts.conversation.thread_ts
+    if not ts:
+        raise NotOpenYet
+    drawn = view_of_calls.render_due(found, facts)
+    gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts)
+
+
 TELLERS: Mapping[str, Callable[[Gateway, Mapping[str, Any]], None]] = MappingProxyType(
-    {"message.received": _received, "conversation.changed": _changed, "conversation.waiting": _waiting}
+    {
+        "message.received": _received,
+        "conversation.changed": _changed,
+        "conversation.waiting": _waiting,
+        "call.changed": _call_changed,
+        "call.due": _call_due,
+    }
 )
 
 

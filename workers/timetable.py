@@ -238,6 +238,7 @@ ENTRIES = (
     Entry("fill_gaps", timedelta(minutes=1), listening.fill_gaps),
     Entry("retry_events", timedelta(seconds=10), listening.retry_events),
     Entry("nag", timedelta(minutes=1), listening.nag),
+    Entry("follow_calls", timedelta(seconds=20), listening.follow_calls),
     Entry("end_idle_claims", timedelta(minutes=1), listening.end_idle_claims),
     Entry("confirm_opt_outs", timedelta(minutes=1), listening.confirm_opt_outs),
     Entry("prune", timedelta(hours=1), prune),

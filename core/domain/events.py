@@ -96,6 +96,24 @@ class ConversationWaiting(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CallChanged(Event):
+    """A call to a member was planned, done, cancelled or (by the clock) missed."""
+
+    name: ClassVar[str] = "call.changed"
+    call_id: UUID
+    by: UUID | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallDue(Event):
+    """The time of a planned call has come; who calls is reminded."""
+
+    name: ClassVar[str] = "call.due"
+    call_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillRequested(Event):
     """An admin wants history gone through for opt-outs and dead numbers; they are told what came of it.
 

@@ -14,6 +14,7 @@ from core.domain.lifecycles import DeliveryStatus
 from core.errors import IllegalMove, NotFound
 from core.models import (
     AuditEntry,
+    Call,
     Contact,
     Conversation,
     Delivery,
@@ -64,6 +65,7 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
     nobody = f"{NOBODY}{uuid4().hex}"
     _erase_events(session, known)
     _erase_drafts(session, known)
+    _erase_calls(session, known)
     _erase_notes(session, known)
     _change(session, sa.delete(TopicQuestion).where(col(TopicQuestion.address).in_(known)))
     erased = Erased(
@@ -123,6 +125,11 @@ def _erase_events(session: Session, known: Sequence[str]) -> None:
 def _erase_drafts(session: Session, known: Sequence[str]) -> None:
     theirs = sa.select(col(Conversation.id)).where(_is_at(known))
     _change(session, sa.update(Draft).where(col(Draft.conversation_id).in_(theirs)).values(body="", error=""))
+
+
+def _erase_calls(session: Session, known: Sequence[str]) -> None:
+    theirs = sa.select(col(Conversation.id)).where(_is_at(known))
+    _change(session, sa.delete(Call).where(col(Call.conversation_id).in_(theirs)))
 
 
 def _erase_notes(session: Session, known: Sequence[str]) -> None:

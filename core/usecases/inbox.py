@@ -13,7 +13,18 @@ from core.domain import attribution
 from core.domain.attribution import Candidate
 from core.domain.events import ConversationWaiting
 from core.domain.lifecycles import DeliveryStatus
-from core.models import Blast, Contact, Conversation, ConversationStatus, Delivery, DeliveryKind, Inbound, Staff
+from core.models import (
+    Blast,
+    Call,
+    CallStatus,
+    Contact,
+    Conversation,
+    ConversationStatus,
+    Delivery,
+    DeliveryKind,
+    Inbound,
+    Staff,
+)
 from core.usecases import suppression
 
 _HAS_LEFT = (
@@ -31,25 +42,31 @@ _MOST_NAGGED = 50
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An open conversation; `claimed_by` is a Slack user's id."""
+    """An open conversation; `claimed_by` is a Slack user's id, `call_at` when the next call is planned."""
 
     conversation: Conversation
     name: str
     claimed_by: str | None
+    call_at: datetime | None = None
 
 
 def listed(session: Session, *, most: int = 40) -> list[Waiting]:
     """Return the open conversations that nobody has answered, the longest waiting first, then the others."""
+    next_call = (
+        sa.select(sa.func.min(col(Call.at)))
+        .where(col(Call.conversation_id) == col(Conversation.id), col(Call.status) == CallStatus.PLANNED)
+        .scalar_subquery()
+    )
     is_unanswered = sa.case((_is_unanswered(), 0), else_=1)
     rows = session.execute(
-        sa.select(Conversation, col(Contact.name), col(Contact.first_name), col(Staff.slack_user_id))
+        sa.select(Conversation, col(Contact.name), col(Contact.first_name), col(Staff.slack_user_id), next_call)
         .outerjoin(Contact, col(Contact.id) == col(Conversation.contact_id))
         .outerjoin(Staff, col(Staff.id) == col(Conversation.claimed_by))
         .where(col(Conversation.status) == ConversationStatus.OPEN)
         .order_by(is_unanswered, col(Conversation.last_inbound_at))
         .limit(most)
     )
-    return [Waiting(found, name or first_name or "", claimer) for found, name, first_name, claimer in rows]
+    return [Waiting(found, name or first_name or "", who, call_at) for found, name, first_name, who, call_at in rows]
 
 
 def has_neglected(session: Session, *, after: timedelta, now: datetime) -> bool:

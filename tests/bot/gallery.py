@@ -13,6 +13,8 @@ from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import (
     AudienceKind,
     Blast,
+    Call,
+    CallStatus,
     ChannelName,
     Conversation,
     Delivery,
@@ -25,7 +27,8 @@ from core.models import (
     SuppressionCause,
 )
 from core.slack import blocks
-from core.slack.views import card, composer, home, imports, meter, outcome, story, text_back, thread, unknowns
+from core.slack.views import calls, card, composer, home, imports, meter, outcome, story, text_back, thread, unknowns
+from core.usecases.calls import LONGEST_NOTE, Shown
 from core.usecases.cards import Facts
 from core.usecases.choices import Choice
 from core.usecases.inbox import Waiting
@@ -59,6 +62,7 @@ def everything() -> Iterator[Drawn]:
     yield from _cards()
     yield from _modals()
     yield from _threads()
+    yield from _calls()
     blasts = [_blast(status) for status in BlastStatus]
     for drawn in (home.render(blasts * 2, blasts * 2), home.render([], []), home.refusal(long(500))):
         yield Drawn("home.render" if len(drawn["blocks"]) > 1 else "home.refusal", "home", drawn["blocks"], drawn)
@@ -82,6 +86,7 @@ def _modals() -> Iterator[Drawn]:
         ("text_back.render", text_back.render(_conversation(), [], longest=480, draft=_draft())),
         ("text_back.filled_in", _filled_in()),
         ("thread.ask_for_note", thread.ask_for_note(_conversation())),
+        ("calls.ask", calls.ask(_conversation(), caller="U0ADMIN", now=NOON)),
         ("imports.render", imports.render()),
         ("imports.accepted", imports.accepted(imports.Upload("F1", long(75), AudienceKind.EVENT))),
         ("refusals.notice", refusals.notice(long(2000))),
@@ -121,11 +126,23 @@ def _threads() -> Iterator[Drawn]:
             yield Drawn("thread.render", "message", thread.render(facts, trusted_host="example.org").blocks)
             drawn = thread.render_text(facts, inbound, trusted_host="example.org")
             yield Drawn("thread.render_text", "message", drawn.blocks)
-    waiting = [Waiting(plain.conversation, long(200), "U0ADMIN")] * 40
+    waiting = [Waiting(plain.conversation, long(200), "U0ADMIN", NOON)] * 40
     yield Drawn("thread.listing", "message", blocks.paragraphs(thread.listing(waiting)))
     yield Drawn("thread.render_waiting", "message", thread.render_waiting(_conversation()).blocks)
     yield Drawn("thread.words", "message", thread.words(inbound, trusted_host="example.org"))
     yield Drawn("thread.render_step", "message", thread.render_step(long(2000), by="U0ADMIN").blocks)
+
+
+def _calls() -> Iterator[Drawn]:
+    for status in CallStatus:
+        call = Call(
+            conversation_id=uuid4(), caller_id=uuid4(), made_by=uuid4(), at=NOON, note=long(LONGEST_NOTE), status=status
+        )
+        shown = Shown(call, caller="U0ADMIN", made_by="U0OTHER")
+        yield Drawn("calls.render", "message", calls.render(shown).blocks)
+        for facts in (_conversation(), _conversation(_suppression("inbound"))):
+            yield Drawn("calls.render_due", "message", calls.render_due(shown, facts).blocks)
+    yield Drawn("calls.number", "message", [blocks.section(calls.number(phone(1)))])
 
 
 def _saved() -> list[SavedAnswer]:

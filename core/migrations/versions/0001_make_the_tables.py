@@ -650,6 +650,48 @@ def upgrade() -> None:
     with op.batch_alter_table("drafts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_drafts_conversation_id"), ["conversation_id"], unique=False)
 
+    op.create_table(
+        "calls",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("conversation_id", sa.Uuid(), nullable=False),
+        sa.Column("caller_id", sa.Uuid(), nullable=False),
+        sa.Column("made_by", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "planned",
+                "done",
+                "cancelled",
+                "missed",
+                name="status",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("message_ts", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"], ["conversations.id"], name=op.f("fk_calls_conversation_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["caller_id"], ["staff.id"], name=op.f("fk_calls_caller_id")),
+        sa.ForeignKeyConstraint(["made_by"], ["staff.id"], name=op.f("fk_calls_made_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
+    )
+    with op.batch_alter_table("calls", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_calls_conversation_id"), ["conversation_id"], unique=False)
+        batch_op.create_index(
+            "ix_calls_planned",
+            ["at"],
+            unique=False,
+            postgresql_where=sa.text("status = 'planned'"),
+            sqlite_where=sa.text("status = 'planned'"),
+        )
+
     for statement in _KEEP_AUDIT[op.get_bind().dialect.name]:
         op.execute(statement)
 
@@ -657,7 +699,16 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take the schema back."""
     op.drop_table("topic_questions")
-    for name in ("drafts", "help_texts", "briefings", "saved_answers", "webhook_events", "intakes", "bookmarks"):
+    for name in (
+        "calls",
+        "drafts",
+        "help_texts",
+        "briefings",
+        "saved_answers",
+        "webhook_events",
+        "intakes",
+        "bookmarks",
+    ):
         op.drop_table(name)
     with op.batch_alter_table("suppressions", schema=None) as batch_op:
         batch_op.drop_index("uq_suppressions_kind")

@@ -18,6 +18,7 @@ from core.usecases.inbox import Waiting
 from core.usecases.threads import Facts
 
 CLAIM, TEXT_BACK, NOTE, CLOSE = (f"conversation.{verb}" for verb in ("claim", "text_back", "note", "close"))
+CALL = "conversation.call"
 CHOOSE_BLAST = "conversation.choose_blast"
 OPT_OUT, CONFIRM_OPT_OUT, NOT_OPT_OUT = (
     f"conversation.{verb}" for verb in ("opt_out", "confirm_opt_out", "not_opt_out")
@@ -121,10 +122,11 @@ def read(action: Mapping[str, Any]) -> UUID:
 
 def read_note(view: Mapping[str, Any]) -> tuple[UUID, str]:
     """Return the conversation, and what is to be written down."""
-    return parse_id(view["private_metadata"]), _typed(view, _NOTED)
+    return parse_id(view["private_metadata"]), typed(view, _NOTED)
 
 
-def _typed(view: Mapping[str, Any], name: str) -> str:
+def typed(view: Mapping[str, Any], name: str) -> str:
+    """Return what was typed into a field of a modal."""
     return str(view["state"]["values"][name][name].get("value") or "")
 
 
@@ -178,7 +180,7 @@ def _buttons(facts: Facts) -> list[Block]:
     row: list[Element] = _decisions(conversation) if facts.is_suspected else []
     if not facts.blocked:
         row += [blocks.button("Claim", CLAIM, conversation)] if is_open and not facts.claimed_by else []
-        row += _text_back(facts)
+        row += [*_text_back(facts), *_call(facts)]
     row.append(blocks.button("Note", NOTE, conversation))
     row += [blocks.button("Close", CLOSE, conversation)] if is_open else []
     if not facts.blocked:
@@ -204,10 +206,11 @@ def _lift(conversation: str, held: Suppression) -> Element:
 
 def read_lift(action: Mapping[str, Any]) -> tuple[UUID, UUID]:
     """Return the conversation, and the suppression that its thread showed."""
-    return _parse_pair(action.get("value", ""))
+    return parse_pair(action.get("value", ""))
 
 
-def _parse_pair(value: object) -> tuple[UUID, UUID]:
+def parse_pair(value: object) -> tuple[UUID, UUID]:
+    """Read a conversation's id, and another, out of a button or a menu."""
     conversation, _, other = str(value).partition(":")
     return parse_id(conversation), parse_id(other)
 
@@ -228,7 +231,7 @@ def _choice(facts: Facts) -> list[Block]:
 
 def read_choice(action: Mapping[str, Any]) -> tuple[UUID, UUID]:
     """Return the conversation, and the blast that it was said to be about."""
-    return _parse_pair((action.get("selected_option") or {}).get("value", ""))
+    return parse_pair((action.get("selected_option") or {}).get("value", ""))
 
 
 def listing(waiting: Sequence[Waiting]) -> list[str]:
@@ -244,7 +247,8 @@ def _line(waiting: Waiting) -> str:
     who = f"<{link}|{label}>" if found.thread_ts else label
     state = "waits since" if inbox.is_waiting(found) else "answered, last wrote"
     has_it = f" · {blocks.person(waiting.claimed_by)} has it" if waiting.claimed_by else ""
-    return f"• {who} {state} {blocks.moment(found.last_inbound_at)}{has_it}"
+    call = f" · call planned {blocks.moment(waiting.call_at)}" if waiting.call_at else ""
+    return f"• {who} {state} {blocks.moment(found.last_inbound_at)}{has_it}{call}"
 
 
 def render_waiting(facts: Facts) -> Card:
@@ -266,6 +270,12 @@ def _text_back(facts: Facts) -> list[Element]:
     if conversations.is_by_email(facts.conversation):
         return []
     return [blocks.button("Text back", TEXT_BACK, str(facts.conversation.id), style="primary")]
+
+
+def _call(facts: Facts) -> list[Element]:
+    if conversations.is_by_email(facts.conversation):
+        return []
+    return [blocks.button("Schedule a call", CALL, str(facts.conversation.id))]
 
 
 def _decisions(conversation: str) -> list[Element]:
