@@ -24,7 +24,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 A_SENDER = "TWILIO_SENDERS|TWILIO_MESSAGING_SERVICE_SID|TWILIO_FROM_NUMBER"
 # What we are called where ORGANIZATION_NAME isn't set.
 UNNAMED = "our organization"
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Settings(BaseSettings):
@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     @classmethod
     def _https(cls, value: str) -> str:
         url = urlsplit(value)
-        if value and not (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)):
+        if value and not (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK)):
             raise ValueError("must be an https:// address (http:// only on this machine's loopback)")
         if value and (not url.hostname or url.query or url.fragment):
             raise ValueError("must be a host and perhaps a path, with nothing after a ? or #")
@@ -214,6 +214,11 @@ class Settings(BaseSettings):
         """The pace of all senders together; 0: as fast as the provider answers."""
         rates = [sender.segments_per_s for sender in self.senders] or [self.sender_rate]
         return sum(rates) if all(rates) else 0.0
+
+    @property
+    def media_host(self) -> str:
+        """Where Twilio keeps what members send along."""
+        return urlsplit(self.twilio_api_url).netloc
 
     @property
     def quiet(self) -> QuietHours | None:

@@ -19,8 +19,10 @@ from core.usecases.inbound import Text
 from tests import factories
 from tests.sandbox import slack_stage
 from tests.sandbox.slack_stage import Json, Stage
-from workers.threads import TELLERS, NotOpenYet
+from workers import updates
+from workers.threads import NotOpenYet
 
+TELLERS = updates.TELLERS
 CHANNEL = "C0REPLIES"
 ORGANIZER, APPROVER = "U0ORGANIZER", "U0APPROVER"
 SHE = "+12125550123"

@@ -23,7 +23,7 @@ from core.slack.gateway import Gateway, SlackFailed
 from core.slack.views import imports
 from core.usecases import importing, requests
 from core.usecases.importing import Step, Target
-from core.usecases.requests import Seen
+from workers.once import once
 
 log = structlog.get_logger()
 
@@ -56,20 +56,9 @@ class _Refused:
 def _requested(gateway: Gateway, payload: Mapping[str, Any]) -> None:
     """Import a file once, however often this is told; while another worker is at it, come again later."""
     key = f"import:{payload['file_id']}:{payload['audience']}"[:128]
-    with db.transaction() as session:
-        seen = requests.begin(session, key, now=utc_now())
-    if seen is Seen.RUNNING:
-        raise SlackFailed("import", "running")
-    if seen is Seen.DONE:
-        return
-    try:
-        _import(gateway, payload, key)
-    except SlackFailed:
-        with db.transaction() as session:
-            requests.forget(session, key)
-        raise
-    with db.transaction() as session:
-        requests.finish(session, key, now=utc_now())
+    with once(key) as is_new:
+        if is_new:
+            _import(gateway, payload, key)
 
 
 TELLERS: Mapping[str, Callable[[Gateway, Mapping[str, Any]], None]] = MappingProxyType({"import.requested": _requested})

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -19,7 +18,7 @@ from core.slack.views import calls as view_of_calls
 from core.slack.views import thread
 from core.usecases import calls, conversations, inbox, threads
 from core.usecases.threads import Facts
-from workers import drafting
+from workers import drafting, pictures
 
 log = structlog.get_logger()
 
@@ -50,8 +49,9 @@ def _received(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         if not opens:
             raise NotOpenYet
         _open(gateway, facts)
+        pictures.expect(inbound)
         return
-    drawn = thread.render_text(facts, inbound, trusted_host=_media_host())
+    drawn = thread.render_text(facts, inbound, trusted_host=settings.current().media_host)
     broadcast = {"reply_broadcast": True} if is_news and not facts.claimed_by else {}
     channel, ts = conversation.thread_channel, conversation.thread_ts
     try:
@@ -62,6 +62,7 @@ def _received(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         log.warning("thread.reopened", conversation_id=str(conversation.id), code=failure.code)
         channel, ts = _open(gateway, facts)
     gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts, **broadcast)
+    pictures.expect(inbound)
 
 
 def _changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:
@@ -156,7 +157,7 @@ TELLERS: Mapping[str, Callable[[Gateway, Mapping[str, Any]], None]] = MappingPro
 
 
 def _open(gateway: Gateway, facts: Facts) -> tuple[str, str]:
-    drawn = thread.render(facts, trusted_host=_media_host())
+    drawn = thread.render(facts, trusted_host=settings.current().media_host)
     channel, ts = gateway.post(settings.current().slack_replies_channel, drawn.text, blocks=drawn.blocks)
     with db.transaction() as session:
         session.execute(
@@ -171,10 +172,5 @@ def _open(gateway: Gateway, facts: Facts) -> tuple[str, str]:
 
 
 def _show(gateway: Gateway, facts: Facts) -> None:
-    drawn = thread.render(facts, trusted_host=_media_host())
+    drawn = thread.render(facts, trusted_host=settings.current().media_host)
     gateway.update(facts.conversation.thread_channel, facts.conversation.thread_ts, drawn.text, blocks=drawn.blocks)
-
-
-def _media_host() -> str:
-    """Return where Twilio keeps what members send along."""
-    return urlsplit(settings.current().twilio_api_url).netloc

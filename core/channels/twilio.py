@@ -36,11 +36,10 @@ class Twilio:
     """The SMS channel. Make it inside the event loop that uses it."""
 
     def __init__(self, settings: Settings) -> None:
-        user, secret = _credentials(settings)
         account = f"{settings.twilio_api_url.rstrip('/')}/2010-04-01/Accounts/{settings.twilio_account_sid}"
         self._callback = quote_plus(f"{settings.public_url.rstrip('/')}/twilio/status")
         headers = {
-            "Authorization": "Basic " + b64encode(f"{user}:{secret}".encode()).decode(),
+            "Authorization": authorization(settings),
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
@@ -122,6 +121,12 @@ def sdk(settings: Settings, http: TwilioHttpClient | None = None) -> Client:
     client = Client(user, secret, account_sid=settings.twilio_account_sid, http_client=way)
     client.api.base_url = settings.twilio_api_url.rstrip("/")
     return client
+
+
+def authorization(settings: Settings) -> str:
+    """Return the header that lets us in."""
+    user, secret = _credentials(settings)
+    return "Basic " + b64encode(f"{user}:{secret}".encode()).decode()
 
 
 def _credentials(settings: Settings) -> tuple[str, str]:

@@ -78,6 +78,19 @@ class MessageReceived(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PictureReceived(Event):
+    """A member's text had a picture, the `number`th of what came along; staff see it in the thread below the text.
+
+    `until`: epoch seconds, after which a failure to fetch it is final.
+    """
+
+    name: ClassVar[str] = "picture.received"
+    inbound_id: int
+    number: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationChanged(Event):
     """A conversation was claimed, answered, noted, closed or reopened."""
 

@@ -8,6 +8,7 @@ import { MessageSurface } from "./surfaces.js";
 
 const SHOWN = 150; // messages at once
 const GROUPED_FOR = 300; // seconds in which one person's messages stand under one name
+const PICTURES = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 const items = new Map();
 
 /** Make `list` show the newest of `messages`; stays at the end when it was there. */
@@ -103,9 +104,14 @@ function fillBody(item, message) {
     item.body.classList.add("mrkdwn");
     item.body.replaceChildren(...mrkdwn(message.text ?? ""));
   }
-  for (const file of message.files ?? [])
-    item.body.append(el("p", { class: "file" }, "📄 ", file.title || file.name || file.id));
+  for (const file of message.files ?? []) item.body.append(drawFile(file));
   if (message.edited) item.body.append(el("small", { class: "edited" }, "(edited)"));
+}
+
+function drawFile(file) {
+  const name = file.title || file.name || file.id;
+  if (!PICTURES.includes(file.mimetype)) return el("p", { class: "file" }, "📄 ", name);
+  return el("img", { class: "picture", src: `/ui/slack/files/${encodeURIComponent(file.id)}`, alt: name });
 }
 
 function threadButton(replies, channel, ts) {

@@ -39,6 +39,7 @@ export function startPhones() {
   });
   byId("phone-search").addEventListener("keydown", openOnEnter);
   byId("text-form").addEventListener("submit", sendText);
+  byId("text-picture").addEventListener("change", (event) => attach(event.target.files[0]));
   byId("text-box").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -126,7 +127,7 @@ function rowNode(phone) {
   row.json = json;
   setCurrent(row.button, isOpen);
   row.last.textContent = last
-    ? `${last.direction === "from_member" ? "Member: " : ""}${last.body.slice(0, 90)}`
+    ? `${last.direction === "from_member" ? "Member: " : ""}${last.body.slice(0, 90) || (last.media?.length ? "(a picture)" : "")}`
     : "No texts yet";
   row.time.textContent = last ? clockTime(last.at) : "";
   row.mark.textContent = phone.opted_out ? "Opted out" : "";
@@ -159,6 +160,7 @@ export function openPhone(number) {
   state.phone = number;
   phoneOf(number);
   byId("text-box").value = "";
+  attach(null);
   mark("phone-list", "conversation");
   fetchOpen(number);
 }
@@ -214,10 +216,16 @@ function bubble(message, before) {
     "li",
     { class: `text ${message.direction}`, data: { sid: message.sid } },
     el("p", { class: "bubble", dir: "auto" }, el("span", { class: "visually-hidden" }, `${who}: `), message.body),
-    (message.media ?? []).map((url) => el("small", { class: "media" }, "📎 ", url)),
+    (message.media ?? []).map(drawMedia),
     el("p", { class: `text-status ${message.status}` }, statusOf(message)),
   );
   return Object.assign(node, { json });
+}
+
+/** What came whole is kept by the sandbox under a sid; anything else is an address somewhere. */
+function drawMedia(media) {
+  if (!/^ME[0-9a-f]{32}$/.test(media)) return el("small", { class: "media" }, "📎 ", media);
+  return el("img", { class: "picture", src: `/ui/phones/media/${media}`, alt: "The member's picture" });
 }
 
 function statusOf(message) {
@@ -236,14 +244,31 @@ async function sendText(event) {
   event.preventDefault();
   const box = byId("text-box");
   const body = box.value;
-  if (!body.trim()) return;
+  const [picture] = byId("text-picture").files;
+  if (!body.trim() && !picture) return;
   box.value = "";
-  if (!(await text(body)) && !box.value) box.value = body;
+  const sent = await text(body, picture ? [await asData(picture)] : []);
+  if (sent) attach(null);
+  else if (!box.value) box.value = body;
 }
 
-async function text(body) {
+function asData(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", () => reject(reader.error));
+    reader.readAsDataURL(file);
+  });
+}
+
+function attach(file) {
+  if (!file) byId("text-picture").value = "";
+  byId("text-picture-name").textContent = file?.name ?? "";
+}
+
+async function text(body, media = []) {
   if (!state.phone) return null;
-  const answer = await attempt(() => post("/ui/phones/text", { from: state.phone, body }));
+  const answer = await attempt(() => post("/ui/phones/text", { from: state.phone, body, media }));
   if (answer?.warning || (answer && answer.status !== 200)) {
     notice(
       `The webhook ${answer.status ? `answered ${answer.status}` : "did not answer"}: the text may be lost. See the traffic below.`,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.slack.acts import Acts, Impossible
@@ -13,7 +13,7 @@ from sandbox.slack.deliveries import Deliveries
 from sandbox.slack.modals import Modals
 from sandbox.slack.socket_mode import SocketMode
 from sandbox.slack.state import Slack
-from sandbox.slack.wire import Json
+from sandbox.slack.wire import Json, Refused
 
 # What /ui/slack/faults takes, beside what Faults.switch explains: `scopes` that the token has, channels that are
 # `archived`, `disconnect` all sockets, `replay_last` delivery.
@@ -21,6 +21,8 @@ FAULTS: dict[str, type] = {
     "rate_limit": dict, "errors": dict, "slow_ms": int, "retry_events": int, "standing_limits": bool,
     "scopes": list, "archived": list, "disconnect": bool, "replay_last": bool,
 }  # fmt: skip
+
+SHOWN = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 Act = Callable[[Person, Json], Awaitable[Json]]
 
@@ -49,6 +51,7 @@ class Page:
             *(self._route(name, self._by_somebody(act)) for name, act in acts.items()),
             self._route("faults", self._faults),
             self._route("replay", self._replay),
+            Route("/ui/slack/files/{file_id}", self._picture),
         ]
 
     def _route(self, name: str, answer: Callable[[Json], Awaitable[Json]]) -> Route:
@@ -106,6 +109,17 @@ class Page:
 
     async def _upload(self, person: Person, body: Json) -> Json:
         return self._modals.attach(person, self._modals.view(person, _text(body, "view_id")), body)
+
+    async def _picture(self, request: Request) -> Response:
+        """Show the page a file that is a picture; others it has no use for."""
+        try:
+            file = self._slack.files.get(str(request.path_params["file_id"]))
+        except Refused:
+            return JSONResponse({"error": "There is no such file."}, status_code=404)
+        kind = str(file.as_json("")["mimetype"])
+        if kind not in SHOWN or file.content is None:
+            return JSONResponse({"error": "This file is no picture."}, status_code=404)
+        return Response(file.content, media_type=kind)
 
     async def _faults(self, body: Json) -> Json:
         _refuse_strange_faults(body)

@@ -7,6 +7,7 @@ from sandbox.settings import SandboxSettings
 from sandbox.twilio.behaviour import Behaviour
 from sandbox.twilio.board import Board
 from sandbox.twilio.ledger import Ledger
+from sandbox.twilio.media import Media
 from sandbox.twilio.optouts import OptOuts
 
 API_KEY_SID = "SK" + "0" * 32  # takes the place of account SID and token, as an API key does at Twilio
@@ -37,6 +38,7 @@ class Account:
     ledger: Ledger
     behaviour: Behaviour = field(default_factory=Behaviour)
     opt_outs: OptOuts = field(default_factory=OptOuts)
+    media: Media = field(default_factory=Media)
     tally: Tally = field(default_factory=Tally)
     pending: int = 0  # steps of deliveries that are still to come, callbacks under way included
 

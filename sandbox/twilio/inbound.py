@@ -124,8 +124,9 @@ class Inbox:
             "Body": message.body,
         }
         for number, url in enumerate(message.media):
-            params[f"MediaUrl{number}"] = url
-            params[f"MediaContentType{number}"] = mimetypes.guess_type(urlsplit(url).path)[0] or "image/jpeg"
+            address, kind = self._account.media.told(url, self._account.sid, message.sid)
+            guessed = kind or mimetypes.guess_type(urlsplit(url).path)[0] or "image/jpeg"
+            params |= {f"MediaUrl{number}": address, f"MediaContentType{number}": guessed}
         if text.kind is not None and self._account.behaviour.advanced_opt_out:
             params["OptOutType"] = text.kind.value
         return params

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.twilio.account import Account
@@ -28,7 +28,11 @@ class Phones:
     def __init__(self, account: Account, inbox: Inbox) -> None:
         self._account = account
         self._inbox = inbox
-        self.routes = [Route("/ui/phones", self.show), Route("/ui/phones/text", self.text, methods=["POST"])]
+        self.routes = [
+            Route("/ui/phones", self.show),
+            Route("/ui/phones/text", self.text, methods=["POST"]),
+            Route("/ui/phones/media/{sid}", self.picture),
+        ]
 
     def snapshot(self) -> dict[str, object]:
         """Return the account's numbers and the phones that were active last."""
@@ -48,6 +52,8 @@ class Phones:
 
     async def text(self, request: Request) -> JSONResponse:
         """Answer POST /ui/phones/text: a member texts one of the account's numbers."""
+        host, port = request.scope["server"]
+        self._account.media.origin = f"http://{host}:{port}"
         try:
             text = self._read(await request.json())
         except BadText as error:
@@ -57,6 +63,13 @@ class Phones:
         outcome = await self._inbox.receive(text)
         answer = {"sid": outcome.sid, "status": outcome.status, "response": outcome.response}
         return JSONResponse(answer | ({"warning": outcome.error} if outcome.error else {}))
+
+    async def picture(self, request: Request) -> Response:
+        """Answer GET /ui/phones/media/…: a picture that a member sent, for the page."""
+        kept = self._account.media.find(request.path_params["sid"])
+        if kept is None:
+            return _sentence(404, "This picture is gone: the sandbox keeps the last ones only.")
+        return Response(kept.content, media_type=kept.kind)
 
     def _with_digits(self, digits: str) -> list[str]:
         wanted = re.sub(r"\D", "", digits)
@@ -84,8 +97,15 @@ class Phones:
             raise BadText(f"body must be text of at most {BODY_LIMIT} characters.")
         if not isinstance(media, list) or len(media) > MEDIA_LIMIT or not all(isinstance(url, str) for url in media):
             raise BadText(f"media must be a list of at most {MEDIA_LIMIT} addresses.")
-        text = self._inbox.read(member, sender, body, media=media)
+        text = self._inbox.read(member, sender, body, media=[self._taken(url) for url in media])
         return self._with_kind(text, fields.get("opt_out_type"), revokes=fields.get("revokes") is True)
+
+    def _taken(self, url: str) -> str:
+        """Keep a picture that comes whole, as a data: address; leave other addresses as they are."""
+        try:
+            return self._account.media.keep(url) if url.startswith("data:") else url
+        except ValueError as error:
+            raise BadText(str(error)) from None
 
     def _with_kind(self, text: MemberText, opt_out_type: object, *, revokes: bool) -> MemberText:
         if opt_out_type is None:

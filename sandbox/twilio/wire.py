@@ -17,10 +17,13 @@ from sandbox.twilio.account import API_KEY_SECRET, API_KEY_SID, Account
 from sandbox.twilio.deliveries import Deliveries
 from sandbox.twilio.errors import Refusal
 from sandbox.twilio.magic import Magic
+from sandbox.twilio.media import PLACE
 from sandbox.twilio.sending import Form, Sending, parse
 
 PREFIX = "/twilio"
 BODY_LIMIT = 256 * 1024  # bytes
+_JSON = "application/json;charset=utf-8"
+_media_path = re.compile(r"/Messages/[SM]M[0-9a-f]{32}/Media/(ME[0-9a-f]{32})").fullmatch
 _message_path = re.compile(r"/Messages/([SM]M[0-9a-f]{32})\.json").fullmatch
 
 
@@ -30,6 +33,8 @@ class Answer:
 
     status: int
     body: bytes
+    kind: str = _JSON
+    location: str = ""
 
 
 _CUT = Answer(0, b"")  # the connection ends instead
@@ -84,6 +89,8 @@ class Wire:
 
     def _answer(self, scope: Scope, body: bytes) -> Answer | None:
         path, method = scope["path"], scope["method"]
+        if path.startswith(PLACE):
+            return self._picture(path.removeprefix(PLACE), scope)
         if not self._is_authentic(scope):
             return _refuse(errors.UNAUTHENTICATED)
         if len(body) > BODY_LIMIT:
@@ -141,6 +148,9 @@ class Wire:
         return _refuse(refusal)
 
     def _elsewhere(self, method: str, path: str, form: Form) -> Answer:
+        media = _media_path(path.removeprefix(self._root))
+        if media and (place := self._account.media.signed(media[1])):
+            return Answer(307, b"", location=place) if method == "GET" else _refuse(errors.method_not_allowed(method))
         found = _message_path(path.removeprefix(self._root))
         order = self._account.ledger.order(found[1]) if found and path.startswith(self._root) else None
         if order is not None:
@@ -149,6 +159,15 @@ class Wire:
         if fields is None:
             return _refuse(errors.not_found(path.removeprefix(PREFIX)))
         return _tell(200, fields) if method == "GET" else _refuse(errors.method_not_allowed(method))
+
+    def _picture(self, sid: str, scope: Scope) -> Answer:
+        """Hand out a picture to whoever has its pass; two passes at once are refused, as Amazon's storage does."""
+        kept = self._account.media.find(sid)
+        if any(name == b"authorization" for name, _ in scope["headers"]):
+            return Answer(400, b"<Error><Code>InvalidArgument</Code></Error>", "application/xml")
+        if kept is None or scope["query_string"] != f"Signature={kept.signature}".encode():
+            return Answer(403, b"<Error><Code>AccessDenied</Code></Error>", "application/xml")
+        return Answer(200, kept.content, kept.kind)
 
     def _message(self, method: str, order: int, form: Form) -> Answer:
         """Fetch a message, or cancel a scheduled one."""
@@ -184,9 +203,13 @@ class Wire:
                 url=f"{scope['path']}?{query}" if query else scope["path"],
                 request=body.decode("utf-8", "replace"),
                 status=answer.status if answer else 0,
-                response=answer.body.decode() if answer else "",
+                response=_readable(answer) if answer else "",
             )
         )
+
+
+def _readable(answer: Answer) -> str:
+    return f"({len(answer.body)} bytes)" if answer.kind.startswith("image/") else answer.body.decode()
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -214,12 +237,14 @@ async def _cut(send: Send) -> None:
 
 async def _send(send: Send, answer: Answer, *, in_flight: int) -> None:
     headers = [
-        (b"content-type", b"application/json;charset=utf-8"),
+        (b"content-type", answer.kind.encode()),
         (b"content-length", b"%d" % len(answer.body)),
         (b"twilio-concurrent-requests", b"%d" % in_flight),
         (b"twilio-request-id", b"RQ" + secrets.token_hex(16).encode()),
         (b"x-api-domain", b"api.twilio.com"),
     ]
+    if answer.location:
+        headers.append((b"location", answer.location.encode()))
     if answer.status == 401:
         headers.append((b"www-authenticate", b'Basic realm="Twilio API"'))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

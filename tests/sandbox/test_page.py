@@ -1,6 +1,7 @@
 """The sandbox's page in a real browser: people act, texts arrive, hostile text stays text, a keyboard is enough."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 HOSTILE = """<img src=x onerror="document.title='broken'"> &lt; &amp;lt; שלום <script>1</script>"""
 ANA, BO = "+12125550111", "+12125550112"
+PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==")
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +238,23 @@ def test_a_member_texts_and_sees_the_answer_on_her_phone(page: Page, stage: Page
     page.get_by_role("group", name="Text one of the keywords").get_by_role("button", name="STOP").click()
     expect(page.get_by_role("article")).to_contain_text("Opted out")
     assert [text["Body"] for text in stage.webhooks.texts if text["From"] == BO] == ["Please thank me", "STOP"]
+
+
+def test_a_member_sends_a_picture_and_staff_see_one_in_a_thread(page: Page, stage: PageStage) -> None:
+    search = page.get_by_label("Find a phone by its digits")
+    search.fill("212 555 0113")
+    search.press("Enter")
+    page.get_by_label("Attach a picture").set_input_files(FilePayload(name="a.gif", mimeType="image/gif", buffer=PIXEL))
+    page.get_by_role("button", name="Text", exact=True).click()
+    on_phone = page.get_by_role("img", name="The member's picture")
+    expect(on_phone).to_be_visible()
+    assert stage.webhooks.texts[-1]["MediaContentType0"] == "image/gif"
+    stage.slack.files_upload_v2(channel="C0REPLIES", filename="picture-1.gif", title="picture-1.gif", content=PIXEL)
+    open_channel(page, "blast-replies")
+    shared = page.get_by_role("img", name="picture-1.gif")
+    for picture in (on_phone, shared):
+        expect(picture).to_be_visible()
+        expect(picture).to_have_js_property("naturalWidth", 1)
 
 
 def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:

@@ -1,11 +1,14 @@
 """What members text: keywords, the signed post to the product, and its answers in TwiML."""
 
+from base64 import b64encode
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.sandbox.twilio_servers import ACCOUNT, SENDER, Rig, Servers, TwilioRestException, wait_until
+from tests.sandbox.twilio_servers import ACCOUNT, SENDER, TOKEN, Rig, Servers, TwilioRestException, wait_until
 
 ANA = "+12125550123"
 XML = "text/xml"
@@ -257,3 +260,38 @@ def test_a_text_that_no_phone_could_send_is_refused(servers: Servers, fields: di
 
 def test_half_an_emoji_is_taken_in_all_the_same(servers: Servers) -> None:
     assert text(servers, "broken \ud83d")["status"] == 204
+
+
+def test_a_picture_is_handed_out_by_a_signed_address_behind_the_credentials(servers: Servers) -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(9)
+    answer = text(servers, "", media=[f"data:image/png;base64,{b64encode(picture).decode()}"])
+    form = servers.product.posted[0].form
+    path = f"/Accounts/{ACCOUNT}/Messages/{answer['sid']}/Media/ME"
+    assert form["MediaUrl0"].startswith(f"{servers.url}/twilio/2010-04-01{path}")
+    assert form["MediaContentType0"] == "image/png"
+    login = {"Authorization": "Basic " + b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()}
+    assert ask(form["MediaUrl0"])[0] == 401
+    status, place, _ = ask(form["MediaUrl0"], login)
+    assert (status, place.startswith(f"{servers.url}/twilio/cdn/ME")) == (307, True)
+    assert ask(place)[0::2] == (200, picture)
+    assert ask(place, login)[0] == 400  # two passes at once
+    assert ask(place[:-1])[0] == 403
+    assert ask(f"{servers.url}/ui/phones/media/{form['MediaUrl0'].rpartition('/')[2]}")[0::2] == (200, picture)
+    assert ask(f"{servers.url}/ui/phones/media/ME0")[0] == 404
+
+
+@pytest.mark.parametrize("data", ["image/svg+xml;base64,AAAA", "image/png,AAAA", "image/png;base64,A", "x"])
+def test_a_picture_that_no_phone_sends_is_refused(servers: Servers, data: str) -> None:
+    assert "5 MB" in text(servers, "", media=[f"data:{data}"])["error"]
+
+
+def ask(url: str, headers: dict[str, str] | None = None) -> tuple[int, str, bytes]:
+    """Return status, Location and body of what stands at an address; follow nothing."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=10)
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, headers=headers or {})
+        response = connection.getresponse()
+        return response.status, response.headers.get("Location", ""), response.read()
+    finally:
+        connection.close()

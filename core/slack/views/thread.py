@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -98,6 +99,20 @@ def words(inbound: Inbound, *, trusted_host: str) -> list[Block]:
     shown = [_quote(text)] if text else []
     links = [_picture(number, part, trusted_host) for number, part in enumerate(inbound.media, start=1)]
     return [*shown, *([blocks.context(*links)] if links else [])] or [blocks.context("_An empty text._")]
+
+
+def is_picture(part: Mapping[str, Any], *, trusted_host: str) -> bool:
+    """Tell whether what came along says that it is a picture, and lies on the provider's host."""
+    return str(part.get("type", "")).startswith("image/") and _is_kept_by(trusted_host, str(part.get("url", "")))
+
+
+def unseen_picture(number: int, why: str, *, of: datetime) -> str:
+    """Say why a picture isn't in the thread, and how to see it."""
+    return (
+        f":frame_with_picture: Picture {number} of their text of {blocks.moment(of)} could not be shown here: "
+        f"{blocks.escape(why)}. Its link in that text asks for the Twilio account: whoever has access to Twilio's "
+        "console finds it there."
+    )
 
 
 def visible(text: str) -> str:
@@ -293,9 +308,12 @@ def _picture(number: int, part: Mapping[str, Any], trusted_host: str) -> str:
     """Link to a picture where the provider keeps it; to any other place nobody is sent."""
     url, kind = str(part.get("url", "")), blocks.escape(visible(str(part.get("type", ""))))[:50]
     label = f"Picture {number}" if kind.startswith("image/") else f"Attachment {number} ({kind or 'unknown'})"
-    is_safe = _is_plain_url(url) and urlsplit(url).netloc == trusted_host
     return (
         f":paperclip: <{blocks.escape(url)}|{label}>"
-        if is_safe
+        if _is_kept_by(trusted_host, url)
         else f":paperclip: {label} (its address isn't the provider's)"
     )
+
+
+def _is_kept_by(host: str, url: str) -> bool:
+    return bool(_is_plain_url(url)) and urlsplit(url).netloc == host
