@@ -5,6 +5,7 @@ import binascii
 import re
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.twilio.resource import API_VERSION
@@ -62,6 +63,19 @@ class Media:
             return url_or_sid, ""
         path = f"/twilio/{API_VERSION}/Accounts/{account_sid}/Messages/{message_sid}/Media/{url_or_sid}"
         return f"{self.origin}{path}", kept.kind
+
+    def listed(self, sids: Sequence[str], account_sid: str, message_sid: str) -> dict[str, object]:
+        """Return the list of a message's pictures, as far as they are kept here.
+
+        Source: https://www.twilio.com/docs/messaging/api/media-resource
+        """
+        uri = f"/{API_VERSION}/Accounts/{account_sid}/Messages/{message_sid}/Media"
+        found = [
+            {"sid": sid, "parent_sid": message_sid, "content_type": kept.kind, "uri": f"{uri}/{sid}.json"}
+            for sid in sids
+            if (kept := self.find(sid))
+        ]
+        return {"media_list": found, "uri": f"{uri}.json", "next_page_uri": None, "page": 0, "page_size": 50}
 
     def signed(self, sid: str) -> str:
         """Return where a picture lies, with its pass; nothing when there is none."""

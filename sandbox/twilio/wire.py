@@ -151,8 +151,11 @@ class Wire:
         media = _media_path(path.removeprefix(self._root))
         if media and (place := self._account.media.signed(media[1])):
             return Answer(307, b"", location=place) if method == "GET" else _refuse(errors.method_not_allowed(method))
-        found = _message_path(path.removeprefix(self._root))
+        found = _message_path(path.removeprefix(self._root).replace("/Media.json", ".json"))
         order = self._account.ledger.order(found[1]) if found and path.startswith(self._root) else None
+        if order is not None and path.endswith("/Media.json"):
+            message = self._account.ledger.read(order)
+            return _tell(200, self._account.media.listed(message.media, self._account.sid, message.sid))
         if order is not None:
             return self._message(method, order, form)
         fields = directory.find(self._account, path.removeprefix(self._root)) if path.startswith(self._root) else None

@@ -130,10 +130,14 @@ def test_a_late_stop_does_not_undo_the_start_that_came_after_it(twilio: Servers)
 
 
 def test_pictures_come_along(twilio: Servers) -> None:
-    twilio.post("/ui/phones/text", **{"from": SHE, "body": "Look", "media": ["https://example.org/leak.jpg"]})
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    twilio.post("/ui/phones/text", **{"from": SHE, "body": "Look", "media": [picture]})
     asking.fill_gaps.fn()
     with db.reading() as session:
-        assert session.scalars(sa.select(col(Inbound.body))).all() == ["Look"]
+        found = session.scalars(sa.select(Inbound)).one()
+    (part,) = found.media
+    assert (found.body, part["type"]) == ("Look", "image/png")
+    assert part["url"] == twilio.product.posted[0].form["MediaUrl0"]
 
 
 def test_gaps_are_looked_for_at_their_time_and_further_back_after_an_outage(twilio: Servers) -> None:
