@@ -41,7 +41,14 @@ def test_a_first_text_opens_a_thread_that_says_who_and_about_what(channel: Repli
     assert "*Ann &lt;Lee&gt;* (…0123) answers *Rent meeting*" in shown(message)
     assert "Who is this?" in shown(message)
     assert SHE not in str(message)
-    assert buttons(message) == [thread.CLAIM, thread.TEXT_BACK, thread.NOTE, thread.CLOSE, thread.OPT_OUT]
+    assert buttons(message) == [
+        thread.CLAIM,
+        thread.TEXT_BACK,
+        thread.CALL,
+        thread.NOTE,
+        thread.CLOSE,
+        thread.OPT_OUT,
+    ]
     assert channel.conversation().thread_ts == message["ts"]
 
 
