@@ -215,7 +215,12 @@ function bubble(message, before) {
   const node = el(
     "li",
     { class: `text ${message.direction}`, data: { sid: message.sid } },
-    el("p", { class: message.body ? "bubble" : "visually-hidden", dir: "auto" }, el("span", { class: "visually-hidden" }, `${who}: `), message.body),
+    el(
+      "p",
+      { class: message.body ? "bubble" : "visually-hidden", dir: "auto" },
+      el("span", { class: "visually-hidden" }, `${who}: `),
+      message.body,
+    ),
     (message.media ?? []).map(drawMedia),
     el("p", { class: `text-status ${message.status}` }, statusOf(message)),
   );
