@@ -163,14 +163,17 @@ def _reason(skipped: str | None, error_code: int) -> str:
 
 
 def _suppressions(held: "Sequence[Suppression]") -> list[dict[str, Any]]:
-    names = ("cause", "source", "error_code", "created_at", "lifted_at", "lifted_by")
+    names = ("cause", "source", "error_code", "strikes", "delivery_id", "created_at", "lifted_at", "lifted_by")
     return [{name: getattr(each, name) for name in names} for each in held]
 
 
 def _told(held: "Suppression") -> str:
     code = f", code {held.error_code}" if held.error_code else ""
+    strikes = f", {held.strikes} failures" if held.strikes > 1 else ""
+    message = f", message {held.delivery_id}" if held.delivery_id else ""
     scope = " of some blasts" if held.audience_id or held.audience_kind else ""
-    told = f"{held.cause.value.replace('_', ' ')} (from {held.source}{code}) since {held.created_at:%Y-%m-%d %H:%M} UTC"
+    came = f"(from {held.source}{code}{strikes}{message})"
+    told = f"{held.cause.value.replace('_', ' ')} {came} since {held.created_at:%Y-%m-%d %H:%M} UTC"
     if held.lifted_at is None:
         return f"Out of reach{scope}: {told}."
     return f"Was out of reach{scope}: {told}, until {held.lifted_at:%Y-%m-%d %H:%M} UTC ({held.lifted_by})."

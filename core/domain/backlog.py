@@ -24,10 +24,11 @@ class Entry(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Why an address must not be messaged, and the entry that says so."""
+    """Why an address must not be messaged, and the entry that says so; `strikes`: how many failures it took."""
 
     cause: Cause
     entry: Entry
+    strikes: int = 0
 
 
 def judge(history: Sequence[Entry], *, lifted_at: datetime | None = None) -> Verdict | None:
@@ -51,7 +52,7 @@ def _of_failures(failed: Iterable[Entry]) -> Verdict | None:
     for entry in failed:
         by_code.setdefault(entry.code, []).append(entry)
     found = [
-        Verdict(failure.suppress, max(entries, key=_at))
+        Verdict(failure.suppress, max(entries, key=_at), len(entries))
         for code, entries in by_code.items()
         if (failure := failures.classify(code, at_create=False)).suppress and _is_enough(failure, entries)
     ]

@@ -22,6 +22,8 @@ class SuppressionCause(StrEnum):
 class Suppression(SQLModel, table=True):
     """That an address is out of reach while `lifted_at` is None.
 
+    `strikes`: how many failures it took, `delivery_id` and `error_code` being the last one's; 0: it was no failure.
+
     `source`: what it came from, in a word ("inbound", "receipt", "staff", "backfill"). With `audience_id` or
     `audience_kind` it holds only for blasts to that audience, or to audiences of that kind: its owner left a topic.
     At most one is active for an address and scope.
@@ -64,6 +66,7 @@ class Suppression(SQLModel, table=True):
         default=None, sa_type=words(AudienceKind, "audience_kind"), nullable=True
     )
     error_code: int = 0
+    strikes: int = 0
     delivery_id: int | None = Field(
         default=None, sa_type=BIG, foreign_key="deliveries.id", ondelete="SET NULL", index=True
     )

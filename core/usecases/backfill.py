@@ -230,6 +230,7 @@ def _suppress(session: Session, verdict: Verdict, *, now: datetime) -> bool:
         cause=_CAUSES[verdict.cause],
         source=_SOURCE,
         error_code=entry.code,
+        strikes=verdict.strikes,
         delivery_id=entry.delivery_id,
         inbound_id=entry.inbound_id,
         now=now,

@@ -44,6 +44,7 @@ def _suppress(session: Session, refusal: Refusal, *, now: datetime) -> None:
         source="refusal",
         delivery_id=refusal.delivery_id,
         error_code=failure.code,
+        strikes=1,
         now=now,
     )
 

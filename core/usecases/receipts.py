@@ -263,6 +263,7 @@ def _strike(session: Session, refusal: Refusal, *, now: datetime) -> None:
             source="receipt",
             delivery_id=refusal.delivery_id,
             error_code=refusal.failure.code,
+            strikes=len(strikes),
             now=now,
         )
 

@@ -69,11 +69,13 @@ def suppress(
     inbound_id: int | None = None,
     delivery_id: int | None = None,
     error_code: int = 0,
+    strikes: int = 0,
     staff_id: UUID | None = None,
 ) -> bool:
     """Put an address out of reach; a certain opt-out takes the place of anything else, and nothing takes its place.
 
-    Returns False when the address was out of reach already, for this cause or a stronger one.
+    `strikes`: how many failures it took. Returns False when the address was out of reach already, for this cause or a
+    stronger one.
     """
     if cause is SuppressionCause.OPT_OUT and source not in (LIKELY, UNSAVED_TOPIC):
         is_weaker = (col(Suppression.cause) != cause) | col(Suppression.source).in_(_UNTIL_THEN)
@@ -84,6 +86,7 @@ def suppress(
         cause=cause,
         source=source,
         error_code=error_code,
+        strikes=strikes,
         delivery_id=delivery_id,
         inbound_id=inbound_id,
         staff_id=staff_id,
@@ -144,11 +147,9 @@ def _is_scope(audience_id: UUID | None, kind: AudienceKind | None) -> sa.ColumnE
 
 
 def _add(session: Session, address: str, *, now: datetime, **values: Any) -> bool:
+    usual = {"id": uuid4(), "address": address, "error_code": 0, "strikes": 0, "created_at": now, "lifted_by": ""}
     added = session.scalar(
-        insert(session, Suppression)
-        .values(**({"id": uuid4(), "address": address, "error_code": 0, "created_at": now, "lifted_by": ""} | values))
-        .on_conflict_do_nothing()
-        .returning(col(Suppression.id))
+        insert(session, Suppression).values(**(usual | values)).on_conflict_do_nothing().returning(col(Suppression.id))
     )
     return added is not None
 

@@ -472,6 +472,7 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("error_code", sa.Integer(), nullable=False),
+        sa.Column("strikes", sa.Integer(), nullable=False),
         sa.Column("delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("inbound_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("staff_id", sa.Uuid(), nullable=True),

@@ -2,7 +2,7 @@
 
 from core.domain import failures
 from core.domain.address import masked
-from core.models import Delivery, SuppressionCause
+from core.models import Delivery, Suppression, SuppressionCause
 from core.slack import blocks
 from core.slack.views import outcome
 from core.usecases.tracing import Story
@@ -26,7 +26,16 @@ def _standing(story: Story, who: str) -> str:
     held = story.suppression
     if held is None:
         return f"{who} can be messaged." if story.is_known else f"No contact has {who}. It has not opted out either."
-    return f"{who} {_CAUSES[held.cause]}, since {blocks.moment(held.created_at)}, and isn't messaged."
+    return f"{who} {_CAUSES[held.cause]}{_failed(held)}, since {blocks.moment(held.created_at)}, and isn't messaged."
+
+
+def _failed(held: Suppression) -> str:
+    """Say after which failures somebody was suppressed, the last one's code, if it was after any."""
+    if not held.error_code:
+        return ""
+    title = failures.classify(held.error_code, at_create=False).title
+    times = f", {held.strikes} times" if held.strikes > 1 else ""
+    return f" ({blocks.escape(title)}, code {held.error_code}{times})"
 
 
 def _membership(story: Story) -> str:

@@ -10,7 +10,9 @@ from sqlmodel import col
 from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.models import AuditEntry, Contact, Delivery, OutboxEvent, SkipReason, Suppression
+from core.models import AuditEntry, Contact, Delivery, OutboxEvent, SkipReason, Suppression, SuppressionCause
+from core.slack.views import story
+from core.usecases import suppression, tracing
 from tests import factories
 from tests.core.cli.conftest import Blast
 from tests.factories import phone
@@ -90,6 +92,19 @@ def test_somebody_is_put_out_of_reach_and_back(blast: Blast) -> None:
         held_id = str(session.scalars(sa.select(col(Suppression.id))).one())
     assert [each.action for each in entries] == ["suppression.suppress", "suppression.lift"]
     assert all(each.fields == {"by": "cli", "suppressions": [held_id]} for each in entries)
+
+
+def test_why_tells_which_failures_put_somebody_out_of_reach(blast: Blast) -> None:
+    with db.transaction() as session:
+        last = factories.delivery(session, 0, status=DeliveryStatus.UNDELIVERED, error_code=30005, attempt=1)
+        values: dict[str, Any] = {"source": "receipt", "error_code": 30005, "strikes": 2, "delivery_id": last.id}
+        suppression.suppress(session, phone(0), cause=SuppressionCause.HARD_FAILURE, now=utc_now(), **values)
+        drawn = story.render(tracing.why(session, phone(0)))
+        last_id = last.id
+    assert f"hard failure (from receipt, code 30005, 2 failures, message {last_id})" in blast.fine("why", phone(0)).out
+    (held,) = blast.fine("why", phone(0), "--json").json["suppressions"]
+    assert (held["strikes"], held["delivery_id"]) == (2, last_id)
+    assert "code 30005, 2 times), since" in drawn[0]
 
 
 def test_a_thread_shows_what_an_operator_decides(blast: Blast) -> None:

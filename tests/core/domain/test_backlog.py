@@ -52,5 +52,12 @@ def test_a_history_comes_to_one_verdict(history: list[Entry], cause: str | None)
         assert (verdict.cause if verdict else None) == cause
 
 
+def test_a_verdict_counts_the_failures_that_it_took() -> None:
+    strikes = [failed(30005), failed(30006), failed(30005, 1)]
+    verdict = backlog.judge([*strikes[::2], wrote("hello", 2)])
+    assert verdict is not None
+    assert (verdict.strikes, verdict.entry) == (2, strikes[2])
+
+
 def test_what_was_lifted_counts_no_more() -> None:
     assert backlog.judge([failed(21211), wrote("STOP")], lifted_at=NOON + DAY) is None

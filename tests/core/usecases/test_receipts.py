@@ -121,14 +121,16 @@ def test_a_landline_is_suppressed_at_once(session: Session) -> None:
     delivery = report(session, factories.delivery(session, **CLAIMED), "undelivered", code=30006)
     found = suppression.active(session, delivery.address)
     assert found is not None
-    assert found.cause is SuppressionCause.HARD_FAILURE
+    assert (found.cause, found.strikes) == (SuppressionCause.HARD_FAILURE, 1)
 
 
 def test_an_unknown_number_has_two_strikes(session: Session) -> None:
     report(session, factories.delivery(session, 1, **CLAIMED), "undelivered", code=30005)
     assert suppression.active(session, factories.phone(1)) is None
-    report(session, factories.delivery(session, 1, **CLAIMED), "undelivered", code=30005)
-    assert suppression.active(session, factories.phone(1)) is not None
+    last = report(session, factories.delivery(session, 1, **CLAIMED), "undelivered", code=30005)
+    found = suppression.active(session, factories.phone(1))
+    assert found is not None
+    assert (found.error_code, found.strikes, found.delivery_id) == (30005, 2, last.id)
 
 
 def test_an_unreachable_phone_has_three_strikes_on_three_days(session: Session) -> None:
@@ -136,7 +138,9 @@ def test_an_unreachable_phone_has_three_strikes_on_three_days(session: Session) 
         report(session, factories.delivery(session, 1, **CLAIMED), "undelivered", code=30003, day=day)
     assert suppression.active(session, factories.phone(1)) is None
     report(session, factories.delivery(session, 1, **CLAIMED), "undelivered", code=30003, day=2)
-    assert suppression.active(session, factories.phone(1)) is not None
+    found = suppression.active(session, factories.phone(1))
+    assert found is not None
+    assert found.strikes == 5
 
 
 def test_a_delivered_message_wipes_strikes_out(session: Session) -> None:
