@@ -9,7 +9,7 @@ star2 🌟 fire 🔥 zap ⚡ boom 💥 rocket 🚀 100 💯 trophy 🏆 medal �
 loudspeaker 📢 mega 📣 speech_balloon 💬 thought_balloon 💭 left_speech_bubble 🗨️ envelope ✉️ email 📧 incoming_envelope 📨 outbox_tray 📤
 inbox_tray 📥 mailbox 📫 memo 📝 pencil 📝 pencil2 ✏️ clipboard 📋 page_facing_up 📄 bookmark_tabs 📑 bar_chart 📊
 chart_with_upwards_trend 📈 chart_with_downwards_trend 📉 calendar 📅 date 📅 spiral_calendar_pad 🗓️ clock1 🕐 alarm_clock ⏰
-hourglass ⌛ hourglass_flowing_sand ⏳ stopwatch ⏱️ timer_clock ⏲️ watch ⌚ lock 🔒 unlock 🔓 key 🔑 mag 🔍 link 🔗 paperclip 📎 pushpin 📌 checkered_flag 🏁
+hourglass ⌛ hourglass_flowing_sand ⏳ stopwatch ⏱️ timer_clock ⏲️ watch ⌚ lock 🔒 unlock 🔓 key 🔑 mag 🔍 link 🔗 paperclip 📎 pushpin 📌 frame_with_picture 🖼️ checkered_flag 🏁
 round_pushpin 📍 wrench 🔧 hammer 🔨 gear ⚙️ hammer_and_wrench 🛠️ bulb 💡 moneybag 💰 dollar 💵 credit_card 💳 receipt 🧾
 telephone ☎️ phone ☎️ telephone_receiver 📞 iphone 📱 calling 📲 computer 💻 satellite_antenna 📡 test_tube 🧪 microscope 🔬
 white_check_mark ✅ heavy_check_mark ✔️ ballot_box_with_check ☑️ x ❌ negative_squared_cross_mark ❎ heavy_multiplication_x ✖️
