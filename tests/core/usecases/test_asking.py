@@ -1,5 +1,6 @@
 """Whoever comes back is asked about what; the answer is understood for a day, once, and never taken for talk."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core import db
 from core.domain.lifecycles import DeliveryStatus
 from core.models import (
     Audience,
@@ -202,3 +204,23 @@ def test_what_has_no_room_in_the_question_has_no_number(session: Session) -> Non
     assert topics.left(session, SHE) == []
     say(session, "2", hours=3)
     assert sorted(topics.left(session, SHE)) == ["A" * 50, "C" * 50, "D" * 50]
+
+
+def test_of_answers_that_come_at_once_one_counts(engine: sa.Engine) -> None:
+    with db.transaction(engine) as session:
+        member = factories.contact(session, 1)
+        for name in ("Picnic", "Rally", "Tenants"):
+            factories.audience(session, name, [member])
+        say(session, "STOP", hours=-2)
+        say(session, "START", hours=0)
+
+    def answer(number: int) -> None:
+        with db.transaction(engine) as session:
+            say(session, str(number % 3 + 1), hours=1 + number / 100)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(answer, range(6)))
+    with db.reading(engine) as session:
+        assert len(topics.left(session, SHE)) == 2
+        is_talk = col(OutboxEvent.name) == "message.received"
+        assert len(session.scalars(sa.select(OutboxEvent).where(is_talk)).all()) == 5
