@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from core.clock import utc_now
-from core.domain.channel import LONGEST_VALIDITY_S, Channel, Outcome, Outgoing, Unknown
+from core.domain.channel import LONGEST_VALIDITY_S, Channel, Outcome, Outgoing, TooLate, Unknown
 from core.limits import FURTHEST_S, Reservation
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed, Claims
@@ -265,8 +265,13 @@ class Drain:
                 continue
             self._held -= 1
             self._posting += 1
-            await self._post(held.claim)
+            has_gone = await self._post(held)
             self._posting -= 1
+            if not has_gone:
+                self._held += 1
+                self._miss(held)
+                self._may_grant.set()
+                continue
             self._posted += 1
             if held.due_at is not None:
                 self._may_grant.set()
@@ -281,7 +286,9 @@ class Drain:
         self._granted -= 1
         return monotonic() - due_at <= self._late_s
 
-    async def _post(self, claim: Claimed) -> None:
+    async def _post(self, held: _Held) -> bool:
+        """Post it, and have what came of it recorded; tell whether it may have gone."""
+        claim = held.claim
         outgoing = Outgoing(
             claim.id,
             claim.attempt,
@@ -290,15 +297,20 @@ class Drain:
             claim.body,
             claim.segments,
             _validity_s(claim, utc_now()),
+            held.since + _MOST_HELD_S,
         )
-        outcome: Outcome = Unknown("We stopped before the provider answered.")
+        outcome: Outcome | None = Unknown("We stopped before the provider answered.")
         try:
             outcome = await self._channel.send(outgoing)
+        except TooLate:
+            outcome = None
         except Exception as error:  # noqa: BLE001  # an edge: one message that we stumble over must not stop the sender
             log.error("send.failed", delivery_id=claim.id, error=type(error).__name__)
             outcome = Unknown("We stumbled over it while it was sent.")
         finally:
-            self._recorder.add(Result(claim, outcome, utc_now()))
+            if outcome is not None:
+                self._recorder.add(Result(claim, outcome, utc_now()))
+        return outcome is not None
 
     async def _return_missed(self) -> None:
         if self._missed:

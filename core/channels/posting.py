@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from core.domain.channel import TooLate
+
 _LONGEST_ANSWER = 1024 * 1024
 
 
@@ -119,15 +121,19 @@ class Poster:
         self._idle: list[Line] = []
         self._is_closed = False
 
-    async def post(self, body: bytes) -> tuple[int, bytes]:
+    async def post(self, body: bytes, *, leave_by: float | None = None) -> tuple[int, bytes]:
         """Post `body`, once; return the status and the body of the answer.
 
+        `leave_by`: until when it may be written, on the monotonic clock; a new connection may take longer.
+
         Raises:
-            NoConnection: nothing has left.
+            NoConnection, TooLate: nothing has left.
             AnswerLost: it may have left.
         """
         line = self._idle_line() or await self._connect()
         try:
+            if leave_by is not None and monotonic() > leave_by:
+                raise TooLate
             return await line.ask(b"%b%d\r\n\r\n%b" % (self._head, len(body), body), answer_s=self._answer_s)
         finally:
             if line.may_serve(keep_alive_s=self._keep_alive_s) and not self._is_closed:

@@ -48,9 +48,13 @@ class Twilio:
         )
 
     async def send(self, outgoing: Outgoing) -> Outcome:
-        """Post one message, once; whatever the network does is told as an outcome."""
+        """Post one message, once; whatever the network does is told as an outcome.
+
+        Raises:
+            TooLate: connecting took longer than it may wait; nothing has left.
+        """
         try:
-            return _outcome(*await self._poster.post(self.form(outgoing)))
+            return _outcome(*await self._poster.post(self.form(outgoing), leave_by=outgoing.leave_by))
         except NoConnection as why:
             return Refused(0, f"No connection to Twilio: {why}")
         except AnswerLost as why:

@@ -10,7 +10,8 @@ LONGEST_VALIDITY_S = 36_000
 class Outgoing(NamedTuple):
     """One message about to leave, claimed for this attempt.
 
-    `validity_s` bounds how long the provider may keep it in its own queue, in seconds.
+    `validity_s` bounds how long the provider may keep it in its own queue, in seconds. `leave_by`: until when it may be
+    written to the wire, on the monotonic clock; after that a STOP or a pause may have come.
     """
 
     delivery_id: int
@@ -20,6 +21,7 @@ class Outgoing(NamedTuple):
     body: str
     segments: int = 1
     validity_s: int | None = None
+    leave_by: float | None = None
 
 
 class Accepted(NamedTuple):
@@ -56,8 +58,12 @@ class Trace:
     error_code: int
 
 
+class TooLate(Exception):
+    """Getting through took longer than a message may wait. Nothing was sent."""
+
+
 class Channel(Protocol):
-    """A door to a provider; `send` never raises for what the provider or the network does."""
+    """A door to a provider; `send` raises nothing but `TooLate` for what the provider or the network does."""
 
     async def send(self, outgoing: Outgoing) -> Outcome: ...
 

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from core.clock import utc_now
-from core.domain.channel import Accepted, Outcome, Outgoing
+from core.domain.channel import Accepted, Outcome, Outgoing, TooLate
 from core.limits import FURTHEST_S, Pace, Reservation
 from core.usecases.sending import Claims
 from tests.factories import SENDER
@@ -285,5 +285,33 @@ def test_a_slow_sender_does_not_ask_for_its_moment_over_and_over() -> None:
         await drain.run()
         assert len(channel.sent_at) == 3
         assert pace.asked <= 12
+
+    story(told)
+
+
+class SlowToConnect(FakeChannel):
+    """Takes longer to get through than a claim may wait, once for each of the first calls."""
+
+    def __init__(self, slow: int) -> None:
+        super().__init__()
+        self.slow = slow
+
+    async def send(self, outgoing: Outgoing) -> Outcome:
+        if self.slow:
+            self.slow -= 1
+            await asyncio.sleep(1)
+        if outgoing.leave_by is None or monotonic() > outgoing.leave_by:
+            raise TooLate
+        return await super().send(outgoing)
+
+
+@pytest.mark.parametrize("rate", [None, 500])
+def test_what_could_not_get_through_in_time_is_given_back_and_sent_later(rate: float | None) -> None:
+    async def told() -> None:
+        ledger, channel = PausingLedger(40), SlowToConnect(5)
+        drain = Drain(SENDER, channel=channel, ledger=ledger, pace=FakePace(rate or 1), speed=Speed(5, rate))
+        assert await asyncio.wait_for(drain.run(), 20) == 40
+        assert sorted(result.claim.id for result in ledger.results) == list(range(40))
+        assert {type(result.outcome) for result in ledger.results} == {Accepted}
 
     story(told)

@@ -5,11 +5,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from time import monotonic
 
 import pytest
 import uvloop
 
 from core.channels.posting import AnswerLost, NoConnection, Poster
+from core.domain.channel import TooLate
 from deploy import ports
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -99,6 +101,19 @@ def test_one_connection_serves_one_request_after_the_other() -> None:
 
     told(site, talk)
     assert site.connections == 1
+
+
+def test_what_connected_too_late_is_not_written_and_its_connection_serves_the_next() -> None:
+    site = Site(OK)
+
+    async def talk(poster: Poster) -> None:
+        with pytest.raises(TooLate):
+            await poster.post(b"x=late", leave_by=monotonic() - 0.1)
+        assert await poster.post(b"x=1", leave_by=monotonic() + 10) == (200, b"hi")
+
+    told(site, talk)
+    assert len(site.requests) == site.connections == 1
+    assert b"late" not in site.requests[0]
 
 
 def test_requests_at_the_same_time_have_connections_of_their_own() -> None:

@@ -91,21 +91,21 @@ def _opt_out(reading: Reading) -> str:
 def test_opt_outs_are_found_and_nobody_else_is_silenced() -> None:
     """The corpus was written in thirteen parts, each but the first after the rules of its day were frozen.
 
-    At first sight, before the rules learned from it, recall / precision of "certain" on each later part were: 2: .902 /
-    .990, 3: .926 / .972, 4 (meant to be hard): .842 / .955, 5: .919 / .990, 6: .908 / 1.000, 7 (an auditor's): .960 /
-    .964, 8 (four lots, each after the rules had learned from the one before): .930 / .973, .863 / .970, .882 / .973,
-    .974 / .964. In part 8 what was wrongly certain was a qualified request each time, never a text that asked for
-    nothing. Parts 9 to 13 were written by one hand, 9 and 10 blind to the rules, 11 to 13 each after the rules had
-    learned from the ones before, by who had made those rules; recall / precision / share of other texts blocked: 9:
-    .879 / 1.000 / .006, 10: .809 / .991 / .034, both before the second opinion; with it, 11 (hard): .884 / 1.000 /
-    .080, 12: .904 / .987 / .036, 13: .878 / 1.000 / .000; the phrases of before alone: .699 / .989 / .010, .856 /
-    .987 / .000, .838 / 1.000 / .000. So at first sight about one request in ten is still missed and stands among the
-    replies in Slack. The threshold was 0.5 for part 11, 0.8 for 12 and 13, and has since been set by those two. Three
-    labels of parts 11 and 12 were corrected afterwards to how earlier parts have them (`please help`). A lot of 300 texts
-    that is in no part, written by somebody who knew nothing of the reader, of which a third of what asks for nothing were
-    near-misses, was read at first sight with .992 / .990 / .072 (one "ya basta con", since mended).
-    Those, not the figures below, say what to expect of texts that nobody here has seen. Texts of part 7 that its
-    auditor had left without a label and that may mean either aren't in it.
+    At first sight, before the rules learned from it, recall / precision of "certain" on each later part were: 2:
+    .902 / .990, 3: .926 / .972, 4 (meant to be hard): .842 / .955, 5: .919 / .990, 6: .908 / 1.000, 7 (an
+    auditor's): .960 / .964, 8 (four lots, each after the rules had learned from the one before): .930 / .973, .863
+    / .970, .882 / .973, .974 / .964. In part 8 what was wrongly certain was a qualified request each time, never a
+    text that asked for nothing. Parts 9 to 13 were written by one hand, 9 and 10 blind to the rules, 11 to 13 each
+    after the rules had learned from the ones before, by who had made those rules; recall / precision / share of
+    other texts blocked: 9: .879 / 1.000 / .006, 10: .809 / .991 / .034, both before the second opinion; with it, 11
+    (hard): .884 / 1.000 / .080, 12: .904 / .987 / .036, 13: .878 / 1.000 / .000; the phrases of before alone: .699
+    / .989 / .010, .856 / .987 / .000, .838 / 1.000 / .000. So at first sight about one request in ten is still
+    missed and stands among the replies in Slack. The threshold was 0.5 for part 11, 0.8 for 12 and 13, and has
+    since been set by those two. Three labels of parts 11 and 12 were corrected afterwards to how earlier parts have
+    them (`please help`). A lot of 300 that is in no part, by somebody who knew nothing of the reader, with
+    near-misses for a third of what asks for nothing, was read at first sight with .992 / .990 / .072 (one "ya basta
+    con", since mended). Those, not the figures below, say what to expect of texts that nobody here has seen. Texts
+    of part 7 that its auditor had left without a label and that may mean either aren't in it.
     """
     figures = measure(corpus())
     assert figures.recall >= 0.99
