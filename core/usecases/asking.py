@@ -80,7 +80,7 @@ def _is_open(session: Session, asked: TopicQuestion, inbound: Inbound) -> bool:
 
 def _take(session: Session, asked: TopicQuestion) -> bool:
     is_it = (col(TopicQuestion.address) == asked.address, col(TopicQuestion.asked_at) == asked.asked_at)
-    return bool(session.execute(sa.delete(TopicQuestion).where(*is_it)).rowcount)  # type: ignore[attr-defined]
+    return bool(session.execute(sa.delete(TopicQuestion).where(*is_it)).rowcount)  # type: ignore[attr-defined]  # a DELETE has it
 
 
 def _come_back_for_all(session: Session, inbound: Inbound, *, now: datetime) -> Answer:
