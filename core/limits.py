@@ -9,34 +9,44 @@ from redis.asyncio import Redis
 
 # No moment further ahead than this is given to anybody.
 FURTHEST_S = 0.6
-# No text has more segments; the last one that was granted keeps the next from leaving for as long.
-_MOST_SEGMENTS = 12
+# Where it isn't known how many segments the last text had, the next keeps as far from it as from one of so many: 1,600
+# characters in UCS-2; but no further than that no second holds both.
+_MOST_SEGMENTS, _WINDOW_S = 24, 1.0
+# Whoever asks late by no more than this share of a segment's time, gets the moment that was free, and loses nothing.
+_FORGIVEN, _MOST_FORGIVEN_S = 0.35, 0.3
 # How long an answer takes is learned at once, and forgotten slowly.
 _FORGETS, _MOST_LEAD_S = 0.9, 0.2
 # Two clocks of machines that keep the time part by less.
 _DRIFT = 0.0005
 
 # Generic cell rate algorithm without burst: each message reserves its own stretch of time after the last one's. The
-# server's clock is the only one asked. The key never expires: if there is none, or one from before what the asker has
-# seen, Redis was wiped, or was killed and came back with an old value; what was granted since then lies ahead still.
-# If the clock was set back, the stretch ahead would be absurd.
+# server's clock is the only one asked. The key never expires, and holds when the next moment is free, the last moment
+# that was granted, and the life of Redis that granted it. If there is none, Redis was wiped; if it is of another life,
+# Redis was killed and came back with an old value, or a copy of it took over. If the last moment lies further ahead
+# than any is granted, the clock was set back. In all three, what others may have been granted lies ahead still.
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
+local life = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local key, per_segment, furthest, most_wait = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local seen, absurd = tonumber(ARGV[4]), now + furthest + per_segment * tonumber(ARGV[5])
-local free = tonumber(redis.call('GET', key))
-if seen > absurd then seen = 0 end
-if not free or free < seen then free = math.max(seen, now + furthest) end
-if free > absurd then free = seen end
-free = math.max(free, now + tonumber(ARGV[6]))
+local lead, forgiven, beyond_all = tonumber(ARGV[4]), tonumber(ARGV[5]), now + furthest + tonumber(ARGV[6])
+local free, last, granted_in = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%w+)$')
+free, last = tonumber(free), tonumber(last)
+if not free or last > now + furthest then
+  free, last = beyond_all, now
+elseif granted_in ~= life then
+  free = math.max(free, beyond_all)
+elseif free < now + lead - forgiven then
+  free = now + lead
+end
 local waits = {}
 for i = 7, #ARGV do
-  if free - now > most_wait then break end
-  waits[#waits + 1] = free - now
+  local wait = math.max(free - now, lead)
+  if wait > most_wait then break end
+  waits[#waits + 1], last = wait, now + wait
   free = free + per_segment * tonumber(ARGV[i])
 end
-redis.call('SET', key, string.format('%.0f', free))
+redis.call('SET', key, string.format('%.0f %.0f %s', free, last, life))
 return {now, free, waits}
 """
 
@@ -56,8 +66,9 @@ class Pace:
 
     def __init__(self, redis: Redis, *, segments_per_s: float) -> None:
         self._per_segment_us = 1_000_000 / segments_per_s
+        self._forgiven_us = _us(min(_FORGIVEN / segments_per_s, _MOST_FORGIVEN_S))
+        self._apart_us = _us(min(_MOST_SEGMENTS / segments_per_s, _WINDOW_S))
         self._reserve = redis.register_script(_RESERVE)
-        self._seen_us: dict[str, int] = {}
         self._ahead = _Ahead()
         self._takes_s = 0.0
 
@@ -69,17 +80,19 @@ class Pace:
         Raises:
             redis.exceptions.RedisError: Redis doesn't answer; nothing may leave without a reservation.
         """
-        seen = self._seen_us.get(sender, 0)
         # Nothing is granted that would be over before we hear of it.
         lead = _us(min(self._takes_s, _MOST_LEAD_S))
-        limits = [_us(FURTHEST_S), _us(min(most_wait_s, FURTHEST_S)), seen, _MOST_SEGMENTS, lead]
+        limits = [_us(FURTHEST_S), _us(min(most_wait_s, FURTHEST_S)), lead, self._forgiven_us, self._apart_us]
         asked_at = monotonic()
         now, free, waits = await self._reserve(keys=[f"pace:{sender}"], args=[self._per_segment_us, *limits, *segments])
-        self._seen_us[sender] = free
         told_at = monotonic()
         self._takes_s = max(told_at - asked_at, _FORGETS * self._takes_s)
+        ahead = self._ahead.of(now / 1_000_000, asked_at, told_at)
+        if ahead is None:
+            # What was granted by the clock as it was lies ahead still, and these moments fall among it.
+            return Reservation([], FURTHEST_S)
         # An answer may be long in coming: what it grants begins at the server's time, not when we hear of it.
-        gone = told_at - self._ahead.of(now / 1_000_000, asked_at, told_at) - now / 1_000_000
+        gone = told_at - ahead - now / 1_000_000
         return Reservation([wait / 1_000_000 - gone for wait in waits], (free - now) / 1_000_000 - gone)
 
 
@@ -90,15 +103,19 @@ class _Ahead:
         self._least, self._most = -math.inf, math.inf
         self._at = 0.0
 
-    def of(self, servers: float, asked_at: float, told_at: float) -> float:
-        """Return it, now that the server said what its clock was at some time between the two of ours."""
+    def of(self, servers: float, asked_at: float, told_at: float) -> float | None:
+        """Return it, now that the server said what its clock was at some time between the two of ours.
+
+        None if the server's clock was set since the last answer.
+        """
         drifted = _DRIFT * (told_at - self._at)
         least = max(self._least - drifted, asked_at - servers)
         most = min(self._most + drifted, told_at - servers)
-        if least > most:  # the server's clock was set
+        was_set = least > most
+        if was_set:
             least, most = asked_at - servers, told_at - servers
         self._least, self._most, self._at = least, most, told_at
-        return (least + most) / 2
+        return None if was_set else (least + most) / 2
 
 
 def _us(seconds: float) -> int:
