@@ -10,7 +10,7 @@ from core.domain.events import Event
 from core.models import OutboxEvent
 
 
-def record(session: Session, event: Event, *, now: datetime) -> None:
-    """Save `event`; the relay tells it once the transaction is committed."""
+def record(session: Session, event: Event, *, now: datetime, due_at: datetime | None = None) -> None:
+    """Save `event`; the relay tells it once the transaction is committed, or once it is due if that is later."""
     payload = {key: str(value) if isinstance(value, UUID) else value for key, value in asdict(event).items()}
-    session.add(OutboxEvent(name=event.name, payload=payload, created_at=now, due_at=now))
+    session.add(OutboxEvent(name=event.name, payload=payload, created_at=now, due_at=due_at or now))

@@ -23,6 +23,7 @@ from core import db
 from core.settings import Settings
 from core.usecases import events
 from webhooks.doors import Doors
+from webhooks.voice import Calls
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ def create(settings: Settings, bind: sa.Engine | None = None) -> ASGIApp:
     """Return the app that serves Twilio's webhooks over the database `bind`."""
     engine = bind or db.engine()
     doors = Doors(settings, engine)
+    calls = Calls(settings, engine, doors.metrics, let_leave=doors.let_leave)
     checks = Checks(engine, settings.redis_url)
     doors.metrics.watch_stored(lambda state: checks.events.get(state, 0))
 
@@ -45,6 +47,7 @@ def create(settings: Settings, bind: sa.Engine | None = None) -> ASGIApp:
         doors.open()
         yield
         await doors.close()
+        calls.close()
         await checks.close()
 
     async def metrics(request: Request) -> Response:
@@ -61,6 +64,7 @@ def create(settings: Settings, bind: sa.Engine | None = None) -> ASGIApp:
         routes=[
             Route(RECEIPTS, doors.status, methods=["POST"]),
             Route("/twilio/inbound", doors.inbound, methods=["POST"]),
+            *calls.routes,
             *(_second(doors) if settings.vonage_api_key else ()),
             Route("/email/events", doors.email, methods=["POST"]),
             Route("/healthz", _healthz),

@@ -31,6 +31,7 @@ from core.usecases.twilio_posts import Form
 from webhooks import email, twilio, vonage
 from webhooks.batching import Batcher, Full, NotWritten
 from webhooks.metrics import Metrics
+from webhooks.transacting import transact
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -47,7 +48,6 @@ _GIVE_WAY_AT_MOST_S = 0.5
 _LEAVES_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.05
 _CLAIMED_WITHIN_S = 0.1
-_COLLISIONS = frozenset({"40P01", "40001"})  # PostgreSQL: deadlock detected, serialization failure
 
 
 class Doors:
@@ -131,7 +131,7 @@ class Doors:
             await self._take(text)
         return Response()
 
-    async def _let_leave(self, address: str) -> None:
+    async def let_leave(self, address: str) -> None:
         """Wait for what had been claimed when the STOP came: once we have answered it, nothing more reaches them.
 
         Looks once more after a while, since a claim that began before the STOP may not have come to their text.
@@ -167,7 +167,7 @@ class Doors:
                 self._no_texts_wait.set()
         self.metrics.inbound.labels(became).inc()
         if became in _MAY_BE_A_STOP:
-            await self._let_leave(text.address)
+            await self.let_leave(text.address)
 
     def _take_now(self, text: Text) -> str:
         """Return what it was read as, or that it was taken before, or is kept to be tried again."""
@@ -261,12 +261,5 @@ class Doors:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._no_texts_wait.wait(), _GIVE_WAY_AT_MOST_S)
 
-    def _transact(self, work: Callable[[Session], T], *, tries: int = 3) -> T:
-        """Run one transaction, again when it collided with another: nothing of it was saved then."""
-        try:
-            with db.transaction(self._bind) as session:
-                return work(session)
-        except OperationalError as error:
-            if tries == 1 or getattr(error.orig, "sqlstate", None) not in _COLLISIONS:
-                raise
-        return self._transact(work, tries=tries - 1)
+    def _transact(self, work: Callable[[Session], T]) -> T:
+        return transact(self._bind, work)

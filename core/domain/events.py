@@ -91,6 +91,29 @@ class PictureReceived(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceReceived(PictureReceived):
+    """A member left a message in a call; staff hear it in the thread, below what says so."""
+
+    name: ClassVar[str] = "voice.received"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingUnwanted(Event):
+    """Staff have a message, or nobody may: it is deleted where the provider keeps it."""
+
+    name: ClassVar[str] = "recording.unwanted"
+    recording_sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Event):
+    """A member whom staff know called and hung up; unless a message follows, their thread is told."""
+
+    name: ClassVar[str] = "call.ended"
+    call_sid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationChanged(Event):
     """A conversation was claimed, answered, noted, closed or reopened."""
 

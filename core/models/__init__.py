@@ -4,7 +4,7 @@ from core.models.answering import Briefing, Draft, DraftOutcome, HelpText, Saved
 from core.models.audit import AuditEntry
 from core.models.blast import Approval, Blast, BlastAudience, CanaryStatus, ChannelName
 from core.models.bookmark import Bookmark
-from core.models.call import Call, CallStatus
+from core.models.call import Call, CallStatus, IncomingCall
 from core.models.conversation import Conversation, ConversationStatus, Inbound, TopicQuestion
 from core.models.delivery import Delivery, DeliveryKind, Receipt, SkipReason
 from core.models.event import Intake, WebhookEvent
@@ -35,6 +35,7 @@ __all__ = [
     "DraftOutcome",
     "HelpText",
     "Inbound",
+    "IncomingCall",
     "Intake",
     "Membership",
     "OutboxEvent",

@@ -1,4 +1,4 @@
-"""Follow-up calls: when somebody of the staff rings a member up."""
+"""Calls: when somebody of the staff rings a member up, and when a member rings us."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -42,3 +42,20 @@ class Call(SQLModel, table=True):
     message_ts: str = Field(default="", max_length=32)
     created_at: datetime = instant()
     reminded_at: datetime | None = instant(default=None, nullable=True)
+
+
+class IncomingCall(SQLModel, table=True):
+    """A call to one of our numbers, by Twilio's id. `address`: who called, or what stands for who withheld it.
+
+    `number`: ours. `recording_sid`: the message that they left. `opted_out_at`: when they pressed the key for it.
+    """
+
+    __tablename__ = "incoming_calls"
+
+    sid: str = Field(primary_key=True, max_length=64)
+    address: str = Field(max_length=320, index=True)
+    number: str = Field(max_length=64)
+    came_at: datetime = instant(index=True)
+    opted_out_at: datetime | None = instant(default=None, nullable=True)
+    recording_sid: str = Field(default="", max_length=64)
+    ended_at: datetime | None = instant(default=None, nullable=True)

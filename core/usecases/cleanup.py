@@ -7,6 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core import outbox
+from core.domain.events import RecordingUnwanted
 from core.domain.lifecycles import IN_FLIGHT, OVER, WAITING
 from core.models import (
     Blast,
@@ -14,6 +16,7 @@ from core.models import (
     ConversationStatus,
     Delivery,
     Inbound,
+    IncomingCall,
     OutboxEvent,
     Receipt,
     SeenRequest,
@@ -34,7 +37,8 @@ def clean(session: Session, *, before: datetime, now: datetime) -> dict[str, int
         progress = reports.progress(session, blast.id, now=now)
         blast.tally = {"recipients": progress.recipients, **progress.as_json()}
     session.flush()
-    return {name: delete(session, before) for name, delete in _KINDS.items()}
+    cleared = {name: delete(session, before) for name, delete in _KINDS.items()}
+    return {**cleared, "incoming_calls": _incoming_calls(session, before, now)}
 
 
 def _to_tally(session: Session, before: datetime) -> Sequence[Blast]:
@@ -72,6 +76,17 @@ def _events(session: Session, before: datetime) -> int:
 
 def _webhook_events(session: Session, before: datetime) -> int:
     return _delete(session, WebhookEvent, col(WebhookEvent.received_at) < before)
+
+
+def _incoming_calls(session: Session, before: datetime, now: datetime) -> int:
+    """What was said in them goes at the provider as well, if it is still there."""
+    is_old = sa.select(IncomingCall).where(col(IncomingCall.came_at) < before).order_by(col(IncomingCall.came_at))
+    old = session.scalars(is_old.limit(_BATCH)).all()
+    for call in old:
+        if call.recording_sid:
+            outbox.record(session, RecordingUnwanted(call.recording_sid), now=now)
+        session.delete(call)
+    return len(old)
 
 
 def _requests(session: Session, before: datetime) -> int:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import outbox
-from core.domain import message, senders
+from core.domain import message, senders, voice
 from core.domain.events import ConversationChanged, MessageReceived
 from core.errors import IllegalMove, Invalid, NotAllowed, NotFound, Stale
 from core.models import (
@@ -224,6 +224,11 @@ def is_by_email(conversation: Conversation) -> bool:
     return conversation.sender == senders.EMAIL
 
 
+def can_be_texted(conversation: Conversation) -> bool:
+    """Tell whether there is a number to text: not by e-mail, nor of a call that withheld it."""
+    return not is_by_email(conversation) and not voice.is_withheld(conversation.address)
+
+
 def has_idle_claims(session: Session, *, now: datetime) -> bool:
     """Tell whether somebody has let a conversation lie that they claimed."""
     return session.scalar(sa.select(col(Conversation.id)).where(_is_idle(now)).limit(1)) is not None
@@ -280,6 +285,8 @@ def _require_free(conversation: Conversation, *, by: Staff, now: datetime) -> No
 def _require_reachable(session: Session, conversation: Conversation) -> None:
     if is_by_email(conversation):
         raise NotAllowed(_NO_EMAIL)
+    if not can_be_texted(conversation):
+        raise NotAllowed("They called and withheld their number, so there is none to text. Nothing was sent.")
     if suppression.active(session, conversation.address):
         raise NotAllowed("They must not be texted: they opted out, or their number is blocked. Nothing was sent.")
 

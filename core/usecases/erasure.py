@@ -9,7 +9,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from core.domain.events import ConversationChanged
+from core import outbox
+from core.domain.events import ConversationChanged, RecordingUnwanted
 from core.domain.lifecycles import DeliveryStatus
 from core.errors import IllegalMove, NotFound
 from core.models import (
@@ -20,6 +21,7 @@ from core.models import (
     Delivery,
     Draft,
     Inbound,
+    IncomingCall,
     OutboxEvent,
     Receipt,
     TopicQuestion,
@@ -65,7 +67,7 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
     nobody = f"{NOBODY}{uuid4().hex}"
     _erase_events(session, known)
     _erase_drafts(session, known)
-    _erase_calls(session, known)
+    calls = _erase_calls(session, known, nobody, now)
     _erase_notes(session, known)
     _change(session, sa.delete(TopicQuestion).where(col(TopicQuestion.address).in_(known)))
     erased = Erased(
@@ -75,7 +77,7 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
         conversations=_erase_conversations(session, known, nobody),
         is_suppressed=any(suppression.active(session, each) for each in known),
     )
-    if not (erased.contacts or erased.deliveries or erased.texts or erased.conversations):
+    if not (calls or erased.contacts or erased.deliveries or erased.texts or erased.conversations):
         kept = " but that it must not be messaged" if erased.is_suppressed else ""
         raise NotFound(f"Nothing is kept of this address{kept}.")
     session.add(AuditEntry(at=now, action="contact.erase", staff_id=None, fields={"deliveries": erased.deliveries}))
@@ -127,9 +129,18 @@ def _erase_drafts(session: Session, known: Sequence[str]) -> None:
     _change(session, sa.update(Draft).where(col(Draft.conversation_id).in_(theirs)).values(body="", error=""))
 
 
-def _erase_calls(session: Session, known: Sequence[str]) -> None:
+def _erase_calls(session: Session, known: Sequence[str], nobody: str, now: datetime) -> int:
+    """Forget that staff called her, and she us; returns how often. What she left goes at the provider as well."""
     theirs = sa.select(col(Conversation.id)).where(_is_at(known))
     _change(session, sa.delete(Call).where(col(Call.conversation_id).in_(theirs)))
+    hers = sa.select(IncomingCall).where(col(IncomingCall.address).in_(known)).with_for_update()
+    calls = session.scalars(hers).all()
+    for call in calls:
+        call.address = nobody
+        if call.recording_sid:
+            outbox.record(session, RecordingUnwanted(call.recording_sid), now=now)
+    session.flush()
+    return len(calls)
 
 
 def _erase_notes(session: Session, known: Sequence[str]) -> None:

@@ -12,15 +12,17 @@ from sqlmodel import Session
 from core.domain import email_events
 from core.domain.email_events import EmailEvent
 from core.domain.receipts import Incoming
+from core.domain.voice import Recording, Ring
 from core.errors import Invalid, Misconfigured
-from core.models import ChannelName, Intake, SuppressionCause
+from core.models import ChannelName, IncomingCall, Intake, SuppressionCause
 from core.models.dialect import insert
 from core.settings import Settings
-from core.usecases import inbound, mail, receipts, suppression, twilio_posts, vonage_posts
+from core.usecases import inbound, mail, receipts, suppression, twilio_posts, voice, vonage_posts
 from core.usecases.inbound import Text
 from core.usecases.twilio_posts import Form
 
 RECEIPT, TEXT = "receipt", "text"
+RING, OPT_OUT, RECORDING, ENDED = "ring", "opt_out", "recording", "ended"
 _TWILIO, _VONAGE = "AccountSid", "vonage"
 
 
@@ -31,12 +33,18 @@ class House:
     organization: str
     asks_twice: bool = False
     services: frozenset[str] = frozenset()
+    senders: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> "House":
         """Return ours."""
-        services = frozenset(each.address for each in settings.senders if each.address.startswith("MG"))
-        return cls(settings.organization_name, settings.double_opt_in, services)
+        senders = tuple(each.address for each in settings.senders)
+        services = frozenset(each for each in senders if each.startswith("MG"))
+        return cls(settings.organization_name, settings.double_opt_in, services, senders)
+
+    def sender_of(self, number: str) -> str:
+        """Return what we text from to whoever called a number: itself, or the service that it is in."""
+        return number if number in self.senders else next(iter(sorted(self.services)), number)
 
 
 class Processor(Protocol):
@@ -101,8 +109,39 @@ class Email:
             suppression.suppress(session, event.address, cause=cause, source="email", now=now)
 
 
-REGISTRY: Mapping[str, Processor] = MappingProxyType({"sms": Sms(), "email": Email()})
-_USUAL = {ChannelName.SMS: "sms", ChannelName.EMAIL: "email"}
+class Voice:
+    """Calls to our number: who rings, who wants no more texts, what was left, who hung up."""
+
+    def validate(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Raise Invalid unless it is an event of a call, whole, or as it was posted."""
+        if kind not in _OF_CALLS:
+            raise Invalid(f"“{kind}” is no kind of event of a call.")
+        wanted = () if _is_as_posted(fields) else _OF_CALLS[kind]
+        missing = [name for name in wanted if not fields.get(name)]
+        if missing:
+            raise Invalid(f"It lacks {', '.join(missing)}.")
+
+    def process(
+        self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, came_at: datetime, now: datetime
+    ) -> None:
+        """Note the call, unsubscribe its caller, or put their message into their conversation."""
+        event = _read_call(kind, fields)
+        if isinstance(event, Recording):
+            call = session.get(IncomingCall, event.call_sid)
+            sender = house.sender_of(call.number) if call else None
+            voice.take(session, event, sender=sender, at=came_at, now=now)
+        elif event is not None and kind == OPT_OUT:
+            voice.opt_out(session, event, at=came_at, now=now)
+        elif event is not None:
+            {RING: voice.ring, ENDED: voice.end}[kind](session, event, now=now)
+
+
+REGISTRY: Mapping[str, Processor] = MappingProxyType({"sms": Sms(), "email": Email(), "voice": Voice()})
+_USUAL = {ChannelName.SMS: "sms", ChannelName.EMAIL: "email", ChannelName.VOICE: "voice"}
+_OF_CALLS = {
+    **dict.fromkeys((RING, OPT_OUT, ENDED), ("sid", "number")),
+    RECORDING: ("sid", "call_sid", "url"),
+}
 _STATUSES = {"delivered": "delivered", "bounced": "undelivered", "opened": "read", "clicked": "read"}
 
 
@@ -139,7 +178,13 @@ def of_channel(session: Session, channel: ChannelName) -> Processor:
     return REGISTRY[name]
 
 
-def fields_of(event: Incoming | Text | EmailEvent) -> dict[str, Any]:
+def takes(session: Session, channel: ChannelName) -> bool:
+    """Tell whether a channel's events are taken in at the moment."""
+    intake = session.get(Intake, channel)
+    return intake is None or intake.is_active
+
+
+def fields_of(event: Incoming | Text | EmailEvent | Ring | Recording) -> dict[str, Any]:
     """Return an event's fields as they are stored."""
     if isinstance(event, Incoming):
         return {**{name: getattr(event, name) for name in Incoming.__slots__}, "fields": dict(event.fields)}
@@ -173,6 +218,13 @@ def _stored(kind: str, fields: Mapping[str, Any]) -> Incoming | Text:
     if kind == RECEIPT:
         return Incoming(**fields)
     return Text(**{**fields, "media": tuple((part[0], part[1]) for part in fields.get("media", ()))})
+
+
+def _read_call(kind: str, fields: Mapping[str, Any]) -> Ring | Recording | None:
+    if not _is_as_posted(fields):
+        return Recording(**fields) if kind == RECORDING else Ring(**fields)
+    form = twilio_posts.put_aside(fields)
+    return twilio_posts.read_recording(form) if kind == RECORDING else twilio_posts.read_ring(form)
 
 
 def _forward(session: Session, event: EmailEvent, *, now: datetime) -> None:

@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from core.domain import voice
 from core.domain.receipts import Incoming
+from core.domain.voice import Recording, Ring
 from core.errors import Invalid
 from core.usecases.inbound import Text
 
@@ -86,6 +88,38 @@ def read_text(form: Form, *, services: Collection[str]) -> Text:
         body=form.fields.get("Body", ""),
         media=tuple((url, kind[:100]) for url, kind in media if url),
         opt_out_type=form.fields.get("OptOutType", "")[:16],
+    )
+
+
+def read_ring(form: Form) -> Ring:
+    """Read who calls whom; a caller whose number is withheld has none.
+
+    Raises:
+        Invalid: it doesn't say which call this is, or to which number.
+    """
+    return Ring(
+        sid=form.need("CallSid", matches=_is_sid),
+        caller=voice.caller(form.fields.get("From", "")),
+        number=form.need("To", "Called", matches=_is_sender),
+    )
+
+
+def read_recording(form: Form) -> Recording | None:
+    """Read of which call this is a recording; None when nothing was recorded.
+
+    Raises:
+        Invalid: it doesn't say which recording, or of which call.
+    """
+    url = form.fields.get("RecordingUrl", "").strip()
+    if not url or form.fields.get("RecordingStatus", "completed") != "completed":
+        return None
+    # What the end of <Record> posts may name it by its address alone.
+    named = {"RecordingSid": url.rpartition("/")[2], **form.fields}
+    return Recording(
+        sid=Form(named, {}).need("RecordingSid", matches=_is_sid),
+        call_sid=form.need("CallSid", matches=_is_sid),
+        url=url[:_LONGEST_KEPT],
+        seconds=_number(form.fields.get("RecordingDuration", ""), below=_SMALL) or 0,
     )
 
 

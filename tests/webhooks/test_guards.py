@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # ships no annotations
 
 from core import db
-from core.models import Inbound, Receipt
+from core.models import Inbound, IncomingCall, Receipt
 from tests import databases
 from tests.webhooks.conftest import ACCOUNT, OLD_TOKEN, PUBLIC_URL, SENDER, Answer, Door
 
@@ -15,13 +15,29 @@ pytestmark = databases.on_sqlite
 
 STATUS = {"AccountSid": ACCOUNT, "MessageSid": "SM" + "1" * 32, "MessageStatus": "sent"}
 TEXT = {"AccountSid": ACCOUNT, "MessageSid": "SM" + "1" * 32, "From": "+12125550123", "To": SENDER, "Body": "STOP"}
-DOORS = pytest.mark.parametrize(("path", "params"), [("/twilio/status", STATUS), ("/twilio/inbound", TEXT)])
+CALL = {"AccountSid": ACCOUNT, "CallSid": "CA" + "1" * 32, "From": "+12125550123", "To": SENDER, "Digits": "9"}
+RECORDED = CALL | {
+    "RecordingSid": "RE" + "1" * 32,
+    "RecordingUrl": "https://api.twilio.com/1/RE1",
+    "RecordingDuration": "9",
+}
+OF_MESSAGES = [("/twilio/status", STATUS, "MessageSid"), ("/twilio/inbound", TEXT, "MessageSid")]
+OF_CALLS = [
+    ("/twilio/voice", CALL, "CallSid"),
+    ("/twilio/voice/key", CALL, "CallSid"),
+    ("/twilio/voice/ended", CALL, "CallSid"),
+    ("/twilio/voice/recorded", RECORDED, "CallSid"),
+    ("/twilio/voice/recording", RECORDED, "RecordingSid"),
+]
+WITH_IDS = pytest.mark.parametrize(("path", "params", "named"), OF_MESSAGES + OF_CALLS)
+DOORS = pytest.mark.parametrize(("path", "params"), [each[:2] for each in OF_MESSAGES + OF_CALLS])
+TABLES = (Receipt, Inbound, IncomingCall)
 
 
 def is_empty(door: Door) -> bool:
     with db.reading(door.engine) as session:
-        counts = [session.scalar(sa.select(sa.func.count()).select_from(table)) for table in (Receipt, Inbound)]
-    return counts == [0, 0]
+        counts = [session.scalar(sa.select(sa.func.count()).select_from(table)) for table in TABLES]
+    return not any(counts)
 
 
 def is_refused(door: Door, answer: Answer, status: int) -> bool:
@@ -88,12 +104,12 @@ def test_an_oversized_body_of_undeclared_length_is_refused(door: Door, path: str
     assert is_refused(door, door.request("POST", path, body * 20 + b"0\r\n\r\n", chunked), 413)
 
 
-@DOORS
+@WITH_IDS
 @pytest.mark.parametrize("sid", ["", "SM 1", "S" * 65, "SM'1"])
 def test_a_signed_request_without_a_usable_sid_is_malformed(
-    door: Door, path: str, params: dict[str, str], sid: str
+    door: Door, path: str, params: dict[str, str], named: str, sid: str
 ) -> None:
-    assert is_refused(door, door.post(path, params | {"MessageSid": sid}), 400)
+    assert is_refused(door, door.post(path, params | {named: sid}), 400)
 
 
 def test_a_receipt_without_a_status_is_malformed(door: Door) -> None:

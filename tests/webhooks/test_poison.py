@@ -143,7 +143,7 @@ def _shape(number: int, is_toxic: bool, chance: random.Random) -> tuple[str, dic
 
 def test_channels_are_checked_at_the_start(engine: sa.Engine) -> None:
     with db.transaction(engine) as session:
-        assert processors.check(session) == {ChannelName.SMS: "sms", ChannelName.EMAIL: "email"}
+        assert processors.check(session) == {each: each.value for each in ChannelName}
         session.execute(sa.update(Intake).where(col(Intake.channel) == ChannelName.EMAIL).values(processor="pigeon"))
         with pytest.raises(Misconfigured, match="pigeon"):
             processors.check(session)
