@@ -18,7 +18,9 @@ from core.slack.views import calls as view_of_calls
 from core.slack.views import thread
 from core.usecases import calls, conversations, inbox, threads
 from core.usecases.threads import Facts
-from workers import drafting, pictures
+from workers import drafting, sharing
+from workers.pictures import PICTURES
+from workers.recordings import RECORDINGS
 
 log = structlog.get_logger()
 
@@ -49,7 +51,7 @@ def _received(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         if not opens:
             raise NotOpenYet
         _open(gateway, facts)
-        pictures.expect(inbound)
+        _expect(inbound)
         return
     drawn = thread.render_text(facts, inbound, trusted_host=settings.current().media_host)
     broadcast = {"reply_broadcast": True} if is_news and not facts.claimed_by else {}
@@ -62,7 +64,12 @@ def _received(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         log.warning("thread.reopened", conversation_id=str(conversation.id), code=failure.code)
         channel, ts = _open(gateway, facts)
     gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts, **broadcast)
-    pictures.expect(inbound)
+    _expect(inbound)
+
+
+def _expect(inbound: Inbound) -> None:
+    for kind in (PICTURES, RECORDINGS):
+        sharing.expect(kind, inbound)
 
 
 def _changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:

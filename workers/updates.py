@@ -25,7 +25,7 @@ from core.slack.views import card, home, outcome
 from core.slack.views.card import Card
 from core.usecases import cards, staffing
 from core.usecases.cards import Facts
-from workers import backfilling, imports, pictures, threads
+from workers import backfilling, imports, pictures, recordings, threads
 from workers.broker import UPDATES
 
 log = structlog.get_logger()
@@ -159,6 +159,7 @@ TELLERS: Mapping[str, Teller] = {
     "staff.told": _told,
     **threads.TELLERS,
     **pictures.TELLERS,
+    **recordings.TELLERS,
     **imports.TELLERS,
     **backfilling.TELLERS,
 }

@@ -1,10 +1,12 @@
-"""Pictures that members send along, fetched from where Twilio keeps them; its credentials go to its API's host alone.
+"""Pictures and voice messages, fetched from where Twilio keeps them; its credentials go to its API's host alone.
 
-Source: https://www.twilio.com/docs/messaging/api/media-resource
+Source: https://www.twilio.com/docs/messaging/api/media-resource, https://www.twilio.com/docs/voice/api/recording
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -12,6 +14,8 @@ from yarl import URL
 
 from core.channels.twilio import authorization
 from core.settings import LOOPBACK, Settings
+
+T = TypeVar("T")
 
 _WITHIN_S = 10.0
 _LARGEST = 5 * 1024 * 1024  # as much as Twilio takes in one message
@@ -27,14 +31,14 @@ _STARTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture. `suffix`: what its first bytes say that it is (jpg, png, gif or webp)."""
+class File:
+    """A picture or a sound. `suffix`: what its first bytes say that it is (jpg, png, gif, webp, wav or mp3)."""
 
     suffix: str
     content: bytes
 
 
-class NoPicture(Exception):
+class NoFile(Exception):
     """It isn't to be had; the message says why, for staff. `is_passing`: it may be a while later."""
 
     def __init__(self, why: str, *, is_passing: bool = False) -> None:
@@ -42,19 +46,54 @@ class NoPicture(Exception):
         self.is_passing = is_passing
 
 
-def fetch(settings: Settings, url: str) -> Picture:
+def fetch(settings: Settings, url: str) -> File:
     """Return the picture at an address that Twilio told, whatever is said there of its kind.
 
     Raises:
-        NoPicture: the address isn't Twilio's, or what comes from it is too large, too slow, or no picture.
+        NoFile: the address isn't Twilio's, or what comes from it is too large, too slow, or no picture.
     """
+    content = _done(_fetch(settings, url))
+    return File(_suffix(content), content)
+
+
+def fetch_recording(settings: Settings, url: str) -> File:
+    """Return the voice message at an address that Twilio told.
+
+    Raises:
+        NoFile: as of a picture.
+    """
+    content = _done(_fetch(settings, url))
+    return File(_suffix_of_sound(content), content)
+
+
+def delete_recording(settings: Settings, sid: str) -> None:
+    """Have Twilio keep a voice message no longer; one that is gone already is no failure.
+
+    Raises:
+        NoFile: Twilio can't be reached, or refuses.
+    """
+    _done(_delete(settings, sid))
+
+
+def _done(work: Coroutine[Any, Any, T]) -> T:
     try:
-        content = asyncio.run(_fetch(settings, url))
+        return asyncio.run(work)
     except TimeoutError:
-        raise NoPicture("Twilio did not hand it over in time", is_passing=True) from None
+        raise NoFile("Twilio did not answer in time", is_passing=True) from None
     except (aiohttp.ClientError, OSError) as failure:
-        raise NoPicture("Twilio could not be reached", is_passing=True) from failure
-    return Picture(_suffix(content), content)
+        raise NoFile("Twilio could not be reached", is_passing=True) from failure
+
+
+async def _delete(settings: Settings, sid: str) -> None:
+    account = f"{settings.twilio_api_url.rstrip('/')}/2010-04-01/Accounts/{settings.twilio_account_sid}"
+    login = {"Authorization": authorization(settings)}
+    async with (
+        asyncio.timeout(_WITHIN_S),
+        aiohttp.ClientSession(headers=login) as session,
+        session.delete(f"{account}/Recordings/{sid}.json", allow_redirects=False) as answer,
+    ):
+        if answer.status not in (200, 204, 404):
+            raise NoFile(f"Twilio answered {answer.status}")
 
 
 async def _fetch(settings: Settings, url: str) -> bytes:
@@ -82,10 +121,10 @@ def _own(url: str, api_url: str) -> URL:
     try:
         asked = urlsplit(url)
     except ValueError:
-        raise NoPicture("its address isn't Twilio's") from None
+        raise NoFile("its address isn't Twilio's") from None
     is_own = (asked.scheme, asked.netloc) == (api.scheme, api.netloc) and asked.path.startswith(f"{api.path}/")
     if not is_own or "/.." in asked.path:
-        raise NoPicture("its address isn't Twilio's")
+        raise NoFile("its address isn't Twilio's")
     return URL(f"{base}{asked.path}" + (f"?{asked.query}" if asked.query else ""), encoded=True)
 
 
@@ -100,13 +139,13 @@ def _elsewhere(location: str, own: URL) -> URL:
             return URL(place, encoded=True)  # a signed address holds only as it was written
     except ValueError:
         pass
-    raise NoPicture("Twilio named a place from which it can't be fetched safely")
+    raise NoFile("Twilio named a place from which it can't be fetched safely")
 
 
 async def _content(answer: aiohttp.ClientResponse) -> bytes:
     if answer.status != 200:
         is_passing = answer.status in _PASSING or answer.status >= 500
-        raise NoPicture(f"Twilio answered {answer.status}", is_passing=is_passing)
+        raise NoFile(f"Twilio answered {answer.status}", is_passing=is_passing)
     content = bytearray()
     if (answer.content_length or 0) <= _LARGEST:
         async for chunk in answer.content.iter_chunked(_CHUNK):
@@ -115,7 +154,7 @@ async def _content(answer: aiohttp.ClientResponse) -> bytes:
                 break
         else:
             return bytes(content)
-    raise NoPicture(f"it is larger than {_LARGEST // 1024 // 1024} MB")
+    raise NoFile(f"it is larger than {_LARGEST // 1024 // 1024} MB")
 
 
 def _suffix(content: bytes) -> str:
@@ -124,4 +163,13 @@ def _suffix(content: bytes) -> str:
     for suffix, starts in _STARTS.items():
         if content.startswith(starts):
             return suffix
-    raise NoPicture("it isn't a JPEG, PNG, GIF or WebP picture")
+    raise NoFile("it isn't a JPEG, PNG, GIF or WebP picture")
+
+
+def _suffix_of_sound(content: bytes) -> str:
+    if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
+        return "wav"
+    # A tag, or the eleven bits with which each frame begins.
+    if content.startswith(b"ID3") or (content[:1] == b"\xff" and content[1:2] >= b"\xe0"):
+        return "mp3"
+    raise NoFile("it isn't a WAV or MP3 recording")

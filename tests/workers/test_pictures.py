@@ -18,7 +18,7 @@ from tests.core.channels.media_stage import PNG
 from tests.replies import SHE, Replies, shown
 from tests.sandbox.slack_stage import request
 from tests.sandbox.twilio_servers import Rig, Servers
-from workers import pictures
+from workers import pictures, sharing
 from workers.once import once
 
 PICTURE = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
@@ -102,7 +102,7 @@ def test_a_picture_that_another_worker_is_at_comes_again(channel: Replies, twili
 
 def test_a_flood_of_pictures_leaves_threads_for_what_is_more_urgent(channel: Replies, twilio: Servers) -> None:
     send(channel, twilio, PICTURE)
-    with pictures._AT_ONCE, pictures._AT_ONCE, pytest.raises(SlackFailed, match="busy"):
+    with sharing._AT_ONCE, sharing._AT_ONCE, pytest.raises(SlackFailed, match="busy"):
         show(channel)
     show(channel)
     assert len(files(channel)) == 1

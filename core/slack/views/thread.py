@@ -3,16 +3,15 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from core.domain import address
+from core.domain import address, voice
 from core.errors import Invalid
 from core.models import Conversation, ConversationStatus, Inbound, Suppression, SuppressionCause
 from core.slack import blocks
 from core.slack.blocks import Block, Element
+from core.slack.views import attached
 from core.slack.views.card import Card
 from core.usecases import conversations, inbox
 from core.usecases.inbox import Waiting
@@ -37,6 +36,10 @@ _BY_EMAIL = (
     ":email: They wrote by e-mail, which Blast can't send. Answer from your mailbox, write a note here so that the "
     "others know, and close it."
 )
+_WITHHELD = (
+    ":telephone_receiver: They called and withheld their number, so they can be neither called nor texted. Write a "
+    "note here if something is to be done, and close it."
+)
 _BEFORE_LIFTING = {
     SuppressionCause.OPT_OUT: "They opted out, so do this only if they have asked for texts again. If they texted "
     "STOP, Twilio goes on blocking our texts until they text START themselves.",
@@ -56,8 +59,6 @@ _PILED_MARKS = re.compile(
     r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
 
-
-_is_plain_url = re.compile(r"https?://[A-Za-z0-9_.:/?=&%~+-]{1,1000}").fullmatch
 _MARKUP = re.compile("[*_~`]")
 
 
@@ -70,7 +71,7 @@ def render(facts: Facts, *, trusted_host: str) -> Card:
         blocks.section(f"{who}{about}"),
         *opening,
         blocks.context(_state(facts)),
-        *([blocks.context(_BY_EMAIL)] if conversations.is_by_email(facts.conversation) else []),
+        *_how_to_answer(facts.conversation),
         *_choice(facts),
         *_buttons(facts),
     ]
@@ -97,22 +98,8 @@ def words(inbound: Inbound, *, trusted_host: str) -> list[Block]:
     """Return a member's words as nothing but words, whatever they are, and pictures as links to the provider's host."""
     text = visible(inbound.body).strip()
     shown = [_quote(text)] if text else []
-    links = [_picture(number, part, trusted_host) for number, part in enumerate(inbound.media, start=1)]
+    links = [_link(number, part, trusted_host) for number, part in enumerate(inbound.media, start=1)]
     return [*shown, *([blocks.context(*links)] if links else [])] or [blocks.context("_An empty text._")]
-
-
-def is_picture(part: Mapping[str, Any], *, trusted_host: str) -> bool:
-    """Tell whether what came along says that it is a picture, and lies on the provider's host."""
-    return str(part.get("type", "")).startswith("image/") and _is_kept_by(trusted_host, str(part.get("url", "")))
-
-
-def unseen_picture(number: int, why: str, *, of: datetime) -> str:
-    """Say why a picture isn't in the thread, and how to see it."""
-    return (
-        f":frame_with_picture: Picture {number} of their text of {blocks.moment(of)} could not be shown here: "
-        f"{blocks.escape(why)}. Its link in that text asks for the Twilio account: whoever has access to Twilio's "
-        "console finds it there."
-    )
 
 
 def visible(text: str) -> str:
@@ -167,8 +154,14 @@ def _notice(facts: Facts, inbound: Inbound | None) -> str:
     """Return what notifications show and screen readers read."""
     text = " ".join(visible(inbound.body).split()) if inbound else ""
     who = f"{_name(facts) or 'Somebody'} ({_ending(facts.conversation)})"
-    wordless = "sent a picture" if inbound and inbound.media else "sent nothing in words"
+    wordless = attached.without_words(inbound.media if inbound else ())
     return blocks.escape(f"{who}: {blocks.cut(text, _MOST_IN_NOTICE)}" if text else f"{who} {wordless}")
+
+
+def _how_to_answer(conversation: Conversation) -> list[Block]:
+    if conversations.is_by_email(conversation):
+        return [blocks.context(_BY_EMAIL)]
+    return [blocks.context(_WITHHELD)] if voice.is_withheld(conversation.address) else []
 
 
 def _state(facts: Facts) -> str:
@@ -198,7 +191,7 @@ def _buttons(facts: Facts) -> list[Block]:
         row += [*_text_back(facts), *_call(facts)]
     row.append(blocks.button("Note", NOTE, conversation))
     row += [blocks.button("Close", CLOSE, conversation)] if is_open else []
-    if not facts.blocked:
+    if not facts.blocked and not voice.is_withheld(facts.conversation.address):
         sure = blocks.confirm(
             "Opt them out?",
             "They get no more texts from us until they text START.",
@@ -207,7 +200,7 @@ def _buttons(facts: Facts) -> list[Block]:
             is_dangerous=True,
         )
         row.append(blocks.button("Opt out", OPT_OUT, conversation, style="danger", confirm=sure))
-    elif not facts.is_suspected:
+    elif facts.blocked and not facts.is_suspected:
         row.append(_lift(conversation, facts.blocked))
     return blocks.actions(row)
 
@@ -278,17 +271,17 @@ def _ending(conversation: Conversation) -> str:
     """Return as much of an address as a channel may know."""
     if conversations.is_by_email(conversation):
         return blocks.escape(address.masked(conversation.address))
-    return f"…{conversation.address[-4:]}"
+    return "number withheld" if voice.is_withheld(conversation.address) else f"…{conversation.address[-4:]}"
 
 
 def _text_back(facts: Facts) -> list[Element]:
-    if conversations.is_by_email(facts.conversation):
+    if not conversations.can_be_texted(facts.conversation):
         return []
     return [blocks.button("Text back", TEXT_BACK, str(facts.conversation.id), style="primary")]
 
 
 def _call(facts: Facts) -> list[Element]:
-    if conversations.is_by_email(facts.conversation):
+    if not conversations.can_be_texted(facts.conversation):
         return []
     return [blocks.button("Schedule a call", CALL, str(facts.conversation.id))]
 
@@ -304,16 +297,14 @@ def _quote(text: str) -> Block:
     return blocks.quote(blocks.cut(text, _MOST_SHOWN))
 
 
-def _picture(number: int, part: Mapping[str, Any], trusted_host: str) -> str:
-    """Link to a picture where the provider keeps it; to any other place nobody is sent."""
+def _link(number: int, part: Mapping[str, Any], trusted_host: str) -> str:
+    """Link to a picture where the provider keeps it; to any other place nobody is sent. A voice message follows."""
+    if attached.is_recording(part):
+        return attached.recording(part)
     url, kind = str(part.get("url", "")), blocks.escape(visible(str(part.get("type", ""))))[:50]
     label = f"Picture {number}" if kind.startswith("image/") else f"Attachment {number} ({kind or 'unknown'})"
     return (
         f":paperclip: <{blocks.escape(url)}|{label}>"
-        if _is_kept_by(trusted_host, url)
+        if attached.is_kept_by(trusted_host, url)
         else f":paperclip: {label} (its address isn't the provider's)"
     )
-
-
-def _is_kept_by(host: str, url: str) -> bool:
-    return bool(_is_plain_url(url)) and urlsplit(url).netloc == host

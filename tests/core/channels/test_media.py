@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.channels import media
-from core.channels.media import NoPicture
+from core.channels.media import NoFile
 from core.settings import Settings
 from tests.core.channels.media_stage import PNG, Answer, Keeper
 from tests.sandbox.twilio_servers import ACCOUNT, TOKEN
@@ -32,12 +32,12 @@ def settings(api_url: str) -> Settings:
     return Settings(twilio_api_url=api_url, twilio_account_sid=ACCOUNT, twilio_auth_token=TOKEN)
 
 
-def fetch(twilio: Keeper, url: str = "") -> media.Picture:
+def fetch(twilio: Keeper, url: str = "") -> media.File:
     return media.fetch(settings(twilio.url), url or twilio.url + PATH)
 
 
-def refusal(twilio: Keeper, url: str = "") -> NoPicture:
-    with pytest.raises(NoPicture) as refused:
+def refusal(twilio: Keeper, url: str = "") -> NoFile:
+    with pytest.raises(NoFile) as refused:
         fetch(twilio, url)
     return refused.value
 
@@ -53,7 +53,7 @@ def refusal(twilio: Keeper, url: str = "") -> NoPicture:
 )
 def test_a_picture_is_what_its_first_bytes_say(twilio: Keeper, start: bytes, suffix: str) -> None:
     twilio.answers[PATH] = Answer(body=start + bytes(9), headers={"Content-Type": "text/plain"})
-    assert fetch(twilio) == media.Picture(suffix, start + bytes(9))
+    assert fetch(twilio) == media.File(suffix, start + bytes(9))
     assert twilio.asked == [(PATH, LOGIN)]
 
 
@@ -88,7 +88,7 @@ def test_a_redirect_to_an_unsafe_place_is_not_followed(twilio: Keeper, place: st
 def test_this_machine_is_no_place_to_go_to_when_twilio_is_elsewhere() -> None:
     own = media._own(f"https://api.twilio.com{PATH}", "https://api.twilio.com")
     assert media._elsewhere("https://mms.twiliocdn.com/x?a=%2F", own).raw_query_string == "a=%2F"
-    with pytest.raises(NoPicture):
+    with pytest.raises(NoFile):
         media._elsewhere("http://127.0.0.1:6379/x", own)
 
 
@@ -109,7 +109,7 @@ def test_this_machine_is_no_place_to_go_to_when_twilio_is_elsewhere() -> None:
 )
 def test_an_address_that_is_not_twilios_is_never_asked(twilio: Keeper, other: Keeper, url: str) -> None:
     address = url.format(other=other.url, host=twilio.url.removeprefix("http://"))
-    with pytest.raises(NoPicture, match="isn't Twilio's"):
+    with pytest.raises(NoFile, match="isn't Twilio's"):
         media.fetch(settings(f"{twilio.url}/twilio"), address)
     assert twilio.asked == other.asked == []
 
@@ -165,6 +165,6 @@ def test_a_refusal_says_whether_it_may_pass(twilio: Keeper, status: int, is_pass
 
 def test_a_provider_that_cannot_be_reached_may_be_later(free_port: int) -> None:
     url = f"http://127.0.0.1:{free_port}"
-    with pytest.raises(NoPicture, match="could not be reached") as refused:
+    with pytest.raises(NoFile, match="could not be reached") as refused:
         media.fetch(settings(url), url + PATH)
     assert refused.value.is_passing
