@@ -1,7 +1,7 @@
 """What e-mail providers post: a list of events in JSON, with a token of ours; each is stored once, then processed."""
 
+import asyncio
 import hmac
-import json
 from base64 import b64decode
 from typing import Any
 
@@ -20,12 +20,13 @@ from core.models import ChannelName
 from core.settings import Settings
 from core.usecases import events, processors
 from core.usecases.processors import House
-from webhooks.bodies import read_body
+from webhooks.bodies import read_body, read_json
 
 log = structlog.get_logger()
 
 _MOST_EVENTS = 1_000
-_MOST_BYTES = 2**20
+# An answer may have pictures attached, which we don't keep; its words may ask for an end all the same.
+_MOST_BYTES = 40 * 2**20
 
 
 class Gate:
@@ -45,7 +46,7 @@ class Gate:
         if not hmac.compare_digest(_given(request.headers.get("authorization", "")), self._token.encode()):
             raise HTTPException(403, "The token is not ours.")
         try:
-            told = json.loads(await read_body(request, most=_MOST_BYTES))
+            told = await asyncio.to_thread(read_json, await read_body(request, most=_MOST_BYTES))
         except ValueError:
             raise HTTPException(400, "The body is not JSON.") from None
         found = told if isinstance(told, list) else [told]
@@ -58,11 +59,20 @@ def take(items: list[Any], *, bind: sa.Engine, house: House) -> dict[str, int]:
     """Store and process events, each on its own; one that fails is kept with its error. Returns the counts.
 
     Raises:
-        OperationalError: the database doesn't answer; they must come again.
+        Exception: the database doesn't answer, or doesn't take one of them; all must come again, and count once.
     """
     told = {"received": len(items), "processed": 0, "failed": 0, "repeated": 0}
+    unkept: list[Exception] = []
     for item in items:
-        told[_take(item, bind, house)] += 1
+        try:
+            told[_take(item, bind, house)] += 1
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001  # an edge: the others go on
+            log.error("email_event.unkept", error=type(error).__name__)
+            unkept.append(error)
+    if unkept:
+        raise unkept[0]
     return told
 
 
@@ -70,17 +80,17 @@ def _take(item: Any, bind: sa.Engine, house: House) -> str:
     now = utc_now()
     try:
         event = email_events.read(item)
-    except Invalid as refusal:
-        fields = item if isinstance(item, dict) else {"value": item}
+    except Exception as error:  # noqa: BLE001  # an edge: whatever it is, the event is kept with it
+        kept, key = email_events.kept(item), email_events.digest(item)
         with db.transaction(bind) as session:
             events.keep(
                 session,
                 ChannelName.EMAIL,
-                "unread",
-                email_events.digest(item),
-                fields,
-                error=refusal.sentence,
-                is_hopeless=True,
+                processors.UNREAD,
+                key,
+                kept if isinstance(kept, dict) else {"value": kept},
+                error=events.told(error),
+                is_hopeless=isinstance(error, Invalid),
                 now=now,
             )
         return "failed"

@@ -23,6 +23,8 @@ from core.usecases.twilio_posts import Form
 
 RECEIPT, TEXT = "receipt", "text"
 RING, OPT_OUT, RECORDING, ENDED = "ring", "opt_out", "recording", "ended"
+# The kind of what an e-mail provider posted and we couldn't read: it is kept as it came, and read anew when retried.
+UNREAD = "unread"
 _TWILIO, _VONAGE = "AccountSid", "vonage"
 
 
@@ -92,19 +94,19 @@ class Email:
 
     def validate(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Raise Invalid unless it is an event of an e-mail."""
-        email_events.read({**fields, "event": kind})
+        _email(kind, fields)
 
     def process(
         self, session: Session, kind: str, fields: Mapping[str, Any], *, house: House, came_at: datetime, now: datetime
     ) -> None:
         """Bring the message forward, and suppress the address where it must be."""
-        event = EmailEvent(**{**fields, "kind": kind})
+        event = _email(kind, fields)
         _forward(session, event, now=now)
-        if kind == "replied":
+        if event.kind == "replied":
             mail.take(session, event, organization=house.organization, now=now)
-        elif kind in ("complained", "unsubscribed"):
+        elif event.kind in ("complained", "unsubscribed"):
             suppression.opt_out(session, event.address, source="email", now=now)
-        elif kind == "bounced":
+        elif event.kind == "bounced":
             cause = SuppressionCause.HARD_FAILURE
             suppression.suppress(session, event.address, cause=cause, source="email", now=now)
 
@@ -225,6 +227,13 @@ def _read_call(kind: str, fields: Mapping[str, Any]) -> Ring | Recording | None:
         return Recording(**fields) if kind == RECORDING else Ring(**fields)
     form = twilio_posts.put_aside(fields)
     return twilio_posts.read_recording(form) if kind == RECORDING else twilio_posts.read_ring(form)
+
+
+def _email(kind: str, fields: Mapping[str, Any]) -> EmailEvent:
+    if kind == UNREAD:
+        return email_events.read(fields.get("value", fields))
+    email_events.read({**fields, "event": kind})
+    return email_events.stored(fields, kind)
 
 
 def _forward(session: Session, event: EmailEvent, *, now: datetime) -> None:
