@@ -40,7 +40,9 @@ _FORWARDED = re.compile(
 )
 _RULE = re.compile(r"_{20,}")
 _HEADER = re.compile(r"[*\s]{0,3}([^\W\d_][^:：*@\d]{0,20})\s?[:：]\*?(?:\s.*)?")
-_FROM = frozenset({"from", "de", "von", "da", "van", "från", "fra", "od", "发件人", "寄件者", "từ", "mula sa", "من", "от"})
+_FROM = frozenset(
+    {"from", "de", "von", "da", "van", "från", "fra", "od", "发件人", "寄件者", "từ", "mula sa", "من", "от"}
+)
 _OTHER_HEADERS = frozenset(
     {
         *("sent", "date", "to", "subject", "cc", "reply-to", "enviado", "enviado el", "fecha", "para", "asunto"),
@@ -54,8 +56,9 @@ _HEADERS_WITHIN = 4
 _SIGNS = re.compile(r"--|—|–")
 _PHONE = re.compile(
     r"sent (?:from|via|with|using) (?:my|yahoo|outlook|mail|proton|gmail|samsung|aol)\b.{0,80}|get outlook for .{0,60}"
-    r"|enviado desde mi .{0,60}|envoyé (?:de|depuis) mon .{0,60}|von meinem .{0,60} gesendet|inviato da(?:l mio)? .{0,60}"
-    r"|enviado do meu .{0,60}|verzonden vanaf mijn .{0,60}|gesendet (?:von|mit) .{0,60}|发自我的.{0,60}",
+    r"|enviado desde mi .{0,60}|envoyé (?:de|depuis) mon .{0,60}|von meinem .{0,60} gesendet"
+    r"|inviato da(?:l mio)? .{0,60}|enviado do meu .{0,60}|verzonden vanaf mijn .{0,60}|gesendet (?:von|mit) .{0,60}"
+    r"|发自我的.{0,60}",
     re.IGNORECASE,
 )
 

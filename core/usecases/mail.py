@@ -1,17 +1,20 @@
 """An answer by e-mail: kept once, read for an opt-out, and put into its sender's conversation."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
-from core.domain import email_events, keywords, quoted, senders
+from core.domain import email_events, letter, quoted, senders
 from core.domain.email_events import EmailEvent
 from core.domain.keywords import Reading
-from core.models import Audience, ChannelName
+from core.models import Audience, ChannelName, Contact
 from core.usecases import conversations, help_texts, inbound, suppression, topics
 from core.usecases.inbound import Text
 
+_MOST_KEPT = 10_000  # characters, of which Slack shows the first 3,000
 _is_ours = re.compile(r"(?:re|fwd?|aw|wg|rv|tr|sv|antw)\s*:", re.IGNORECASE).match
 
 
@@ -25,8 +28,9 @@ def take(session: Session, event: EmailEvent, *, organization: str, now: datetim
     # Where none are found, staff read it whole: what stands below an unmarked quotation may be theirs.
     words = body or event.text
     theirs = topics.of(session, event.address)
-    reading = _read(body, theirs)
-    text = Text(f"email:{email_events.digest(event.key)}"[:64], event.address, senders.EMAIL, words)
+    reading = letter.read(body, topics=[each.name for each in theirs], names=_names(session, event))
+    sid = f"email:{email_events.digest(event.key)}"[:64]
+    text = Text(sid, event.address, senders.EMAIL, words[:_MOST_KEPT])
     kept = inbound.keep(session, text, reading, at=now)
     if kept is None:
         return None
@@ -44,12 +48,10 @@ def _subject(event: EmailEvent) -> str:
     return "" if _is_ours(event.subject) else event.subject
 
 
-def _read(body: str, theirs: list[Audience]) -> Reading:
-    """Read the first line alone, then all of it: a name or a greeting below makes a keyword no less certain."""
-    names = [audience.name for audience in theirs]
-    first = keywords.read(body.partition("\n")[0], topics=names)
-    is_plain = first.kind == "opt_out" and first.certainty == "certain"
-    return first if is_plain else keywords.read(body, topics=names)
+def _names(session: Session, event: EmailEvent) -> Sequence[str]:
+    """Return under which names they may sign: the e-mail's own, and those that we know."""
+    known = sa.select(col(Contact.name), col(Contact.first_name)).where(col(Contact.email) == event.address)
+    return [event.name, *(name for row in session.execute(known) for name in row)]
 
 
 def _stop(

@@ -94,7 +94,9 @@ def steps(text: str) -> int:
     return count
 
 
-@pytest.mark.parametrize("piece", ["> > > ", "a@a@", "On ", "On 1 a wrote\n", "From: ", "<a@", "-- ", "--\n", "_" * 20, "\n", ":\n"])
+@pytest.mark.parametrize(
+    "piece", ["> > > ", "a@a@", "On ", "On 1 a wrote\n", "From: ", "<a@", "-- ", "--\n", "_" * 20, "\n", ":\n"]
+)
 def test_a_hostile_text_takes_steps_in_proportion_to_its_length(piece: str) -> None:
     once, twice = (steps(piece * (size // len(piece))) for size in (10_000, 20_000))
     assert twice <= 2.5 * once + 100

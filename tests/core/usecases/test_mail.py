@@ -60,6 +60,10 @@ def test_what_comes_again_is_kept_once(session: Session) -> None:
         ("I'd love to come.\nSTOP by if you can" + QUOTED, None),
         ("who is this stop" + QUOTED, "likely"),
         ("START" + QUOTED, None),
+        ("Stop\nby my house" + QUOTED, None),
+        ("Hi,\nSTOP\nThanks\nAnn" + QUOTED, "email"),
+        ("Sent from my phone\nSTOP", "email"),
+        (QUOTED + "\n\nunsubscribe", "email"),
     ],
 )
 def test_words_above_the_quotation_decide(session: Session, text: str, source: str | None) -> None:
@@ -77,6 +81,18 @@ def test_a_subject_is_read_where_there_is_nothing_else(session: Session) -> None
 def test_nobody_comes_back_by_an_email(session: Session) -> None:
     suppression.opt_out(session, SHE, source="email", now=NOON)
     take(session, "Yes")
+    assert held(session) == "email"
+
+
+@pytest.mark.parametrize("known", [{"name": "Ann Smith"}, {"first_name": "Ann"}])
+def test_their_name_below_is_no_part_of_what_they_ask(session: Session, known: dict[str, str]) -> None:
+    factories.contact(session, email=SHE, **known)
+    take(session, "Stop\nAnn", **{"from": SHE})
+    assert held(session) == "email"
+
+
+def test_the_name_that_their_mail_program_tells_is_theirs(session: Session) -> None:
+    take(session, "Stop\n\nAnn", **{"from": f'"Ann Smith" <{SHE}>'})
     assert held(session) == "email"
 
 
@@ -110,8 +126,8 @@ def test_it_can_not_be_texted_back_and_says_so(session: Session) -> None:
     assert thread.CLOSE in drawn
 
 
-@pytest.mark.parametrize("text", ["Sent from my phone\nSTOP", "From: Tenants <t@example.org>\nHi Ann\n\nSTOP"])
-def test_where_no_words_of_theirs_are_found_staff_read_all(session: Session, text: str) -> None:
+def test_where_no_words_of_theirs_are_found_staff_read_all(session: Session) -> None:
+    text = "From: Tenants <t@example.org>\nHi Ann\n\nSTOP"
     take(session, text, subject="Re: Rent meeting")
     assert [each.body for each in session.scalars(sa.select(Inbound))] == [text]
     assert held(session) is None
