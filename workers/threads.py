@@ -97,10 +97,10 @@ def _changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:
 
 
 def _waiting(gateway: Gateway, payload: Mapping[str, Any]) -> None:
-    """Remind staff in the thread, and in the channel as well; not when it was answered or closed meanwhile."""
+    """Remind staff in the thread, and in the channel as well; not when it was answered meanwhile, or is to be."""
     with db.reading() as session:
         found = session.get(Conversation, UUID(payload["conversation_id"]))
-        if found is None or not inbox.is_waiting(found):
+        if found is None or not inbox.is_waiting(found) or inbox.is_to_be_called(session, found):
             return
         facts = threads.facts(session, found.id, now=utc_now())
     drawn = thread.render_waiting(facts)

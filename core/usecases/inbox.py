@@ -24,8 +24,10 @@ from core.models import (
     DeliveryKind,
     Inbound,
     Staff,
+    Suppression,
 )
-from core.usecases import suppression
+from core.usecases import reach, suppression
+from core.usecases.erasure import NOBODY
 
 _HAS_LEFT = (
     DeliveryStatus.CLAIMED,
@@ -42,31 +44,47 @@ _MOST_NAGGED = 50
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An open conversation; `claimed_by` is a Slack user's id, `call_at` when the next call is planned."""
+    """An open conversation; `claimed_by` is a Slack user's id, `call_at` when the next call is planned.
+
+    `is_out_of_reach`: they can't be texted, so nobody can answer them, and they don't wait.
+    """
 
     conversation: Conversation
     name: str
     claimed_by: str | None
     call_at: datetime | None = None
+    is_out_of_reach: bool = False
 
 
 def listed(session: Session, *, most: int = 40) -> list[Waiting]:
-    """Return the open conversations that nobody has answered, the longest waiting first, then the others."""
+    """Return the open conversations: the longest waiting first, then who was answered, then who can't be texted.
+
+    Who was erased is in none of them.
+    """
     next_call = (
         sa.select(sa.func.min(col(Call.at)))
         .where(col(Call.conversation_id) == col(Conversation.id), col(Call.status) == CallStatus.PLANNED)
         .scalar_subquery()
     )
-    is_unanswered = sa.case((_is_unanswered(), 0), else_=1)
+    is_held = _is_out_of_reach()
+    is_unanswered = sa.case((is_held, 2), (_is_unanswered(), 0), else_=1)
     rows = session.execute(
-        sa.select(Conversation, col(Contact.name), col(Contact.first_name), col(Staff.slack_user_id), next_call)
+        sa.select(
+            Conversation, col(Contact.name), col(Contact.first_name), col(Staff.slack_user_id), next_call, is_held
+        )
         .outerjoin(Contact, col(Contact.id) == col(Conversation.contact_id))
         .outerjoin(Staff, col(Staff.id) == col(Conversation.claimed_by))
-        .where(col(Conversation.status) == ConversationStatus.OPEN)
+        .where(
+            col(Conversation.status) == ConversationStatus.OPEN,
+            ~col(Conversation.address).startswith(NOBODY, autoescape=True),
+        )
         .order_by(is_unanswered, col(Conversation.last_inbound_at))
         .limit(most)
     )
-    return [Waiting(found, name or first_name or "", who, call_at) for found, name, first_name, who, call_at in rows]
+    return [
+        Waiting(found, name or first_name or "", who, call_at, is_out_of_reach=bool(is_held))
+        for found, name, first_name, who, call_at, is_held in rows
+    ]
 
 
 def has_neglected(session: Session, *, after: timedelta, now: datetime) -> bool:
@@ -85,6 +103,12 @@ def nag(session: Session, *, after: timedelta, now: datetime) -> int:
             outbox.record(session, ConversationWaiting(conversation.id), now=now)
             count += 1
     return count
+
+
+def is_to_be_called(session: Session, conversation: Conversation) -> bool:
+    """Tell whether a call was planned in answer to a member's last text."""
+    is_it = (col(Conversation.id) == conversation.id, _is_to_be_called())
+    return session.scalar(sa.select(col(Conversation.id)).where(*is_it)) is not None
 
 
 def is_waiting(conversation: Conversation) -> bool:
@@ -141,9 +165,29 @@ def _neglected(after: timedelta, now: datetime) -> sa.Select[Conversation]:
         col(Conversation.thread_ts) != "",
         col(Conversation.last_inbound_at) <= now - after,
         _is_unanswered(),
+        ~_is_to_be_called(),
         col(Conversation.nagged_at).is_(None) | (col(Conversation.nagged_at) < col(Conversation.last_inbound_at)),
     )
 
 
 def _is_unanswered() -> sa.ColumnElement[bool]:
     return col(Conversation.answered_at).is_(None) | (col(Conversation.answered_at) < col(Conversation.last_inbound_at))
+
+
+def _is_to_be_called() -> sa.ColumnElement[bool]:
+    """Return the SQL for whether a call is planned; one that was planned before they wrote again answers nothing."""
+    return sa.exists().where(
+        col(Call.conversation_id) == col(Conversation.id),
+        col(Call.status) == CallStatus.PLANNED,
+        col(Call.created_at) >= col(Conversation.last_inbound_at),
+    )
+
+
+def _is_out_of_reach() -> sa.ColumnElement[bool]:
+    """Return the SQL for whether nobody can be answered there; who may have opted out waits for a decision."""
+    return sa.exists().where(
+        col(Suppression.address) == col(Conversation.address),
+        reach.IS_ACTIVE,
+        reach.IS_OF_ALL,
+        col(Suppression.source) != suppression.LIKELY,
+    )

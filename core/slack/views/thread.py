@@ -253,10 +253,16 @@ def _line(waiting: Waiting) -> str:
     label = f"{name} ({_ending(found)})"
     link = f"https://slack.com/archives/{found.thread_channel}/p{found.thread_ts.replace('.', '')}"
     who = f"<{link}|{label}>" if found.thread_ts else label
-    state = "waits since" if inbox.is_waiting(found) else "answered, last wrote"
+    state = _waiting_state(waiting)
     has_it = f" · {blocks.person(waiting.claimed_by)} has it" if waiting.claimed_by else ""
     call = f" · call planned {blocks.moment(waiting.call_at)}" if waiting.call_at else ""
     return f"• {who} {state} {blocks.moment(found.last_inbound_at)}{has_it}{call}"
+
+
+def _waiting_state(waiting: Waiting) -> str:
+    if waiting.is_out_of_reach:
+        return "can't be texted, last wrote"
+    return "waits since" if inbox.is_waiting(waiting.conversation) else "answered, last wrote"
 
 
 def render_waiting(facts: Facts) -> Card:

@@ -10,7 +10,9 @@ from sqlmodel import Session, col
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.errors import Invalid, NotFound
 from core.models import Blast, Conversation, OutboxEvent
-from core.usecases import conversations, inbound, inbox, saved, suppression, threads
+from core.slack.views import thread
+from core.usecases import calls, conversations, erasure, inbound, inbox, saved, suppression, threads
+from core.usecases.calls import Wanted
 from core.usecases.inbound import Text
 from tests import factories
 from tests.factories import NOON, SENDER, phone
@@ -64,6 +66,31 @@ def test_nobody_is_reminded_to_answer_who_has_opted_out(session: Session) -> Non
     assert inbox.nag(session, after=2 * HOUR, now=NOON + 9 * HOUR) == 0
     write(session, "please cancel", number=2)
     assert inbox.nag(session, after=2 * HOUR, now=NOON + 9 * HOUR) == 1
+
+
+def test_nobody_is_reminded_of_whom_somebody_is_going_to_call(session: Session) -> None:
+    staff, late = factories.staff(session), NOON + 9 * HOUR
+    wanted = Wanted(NOON + 24 * HOUR, staff.slack_user_id)
+    made = write(session)
+    call = calls.plan(session, made.id, wanted, by=staff, now=NOON + HOUR)
+    assert inbox.nag(session, after=2 * HOUR, now=late) == 0
+    calls.cancel(session, made.id, call.id, by=staff, now=late)
+    assert inbox.nag(session, after=2 * HOUR, now=late) == 1
+    calls.plan(session, made.id, wanted, by=staff, now=late)
+    write(session, "I can't talk tomorrow", hours=10)
+    assert inbox.nag(session, after=2 * HOUR, now=NOON + 13 * HOUR) == 1
+
+
+def test_who_has_opted_out_does_not_wait_and_who_was_erased_is_not_listed(session: Session) -> None:
+    gone, likely, erased = (write(session, number=number) for number in (1, 2, 3))
+    suppression.opt_out(session, gone.address, source="inbound", now=NOON)
+    suppression.opt_out(session, likely.address, source=suppression.LIKELY, now=NOON)
+    erasure.erase(session, erased.address, now=NOON)
+    listed = inbox.listed(session)
+    assert [(each.conversation.id, each.is_out_of_reach) for each in listed] == [(likely.id, False), (gone.id, True)]
+    lines = thread.listing(listed)
+    assert "waits since" in lines[0]
+    assert "can't be texted, last wrote" in lines[1]
 
 
 def test_the_inbox_lists_who_waits_longest_first(session: Session) -> None:
