@@ -11,7 +11,7 @@ from core.models.event import Intake, WebhookEvent
 from core.models.health import ProviderHealth, SenderDay
 from core.models.outbox import OutboxEvent, SeenRequest
 from core.models.people import Audience, AudienceKind, Contact, Membership, Role, Staff
-from core.models.suppression import Suppression, SuppressionCause
+from core.models.suppression import ProviderBlock, Suppression, SuppressionCause
 
 __all__ = [
     "Approval",
@@ -39,6 +39,7 @@ __all__ = [
     "Intake",
     "Membership",
     "OutboxEvent",
+    "ProviderBlock",
     "ProviderHealth",
     "Receipt",
     "Role",

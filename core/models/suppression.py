@@ -75,3 +75,16 @@ class Suppression(SQLModel, table=True):
     created_at: datetime = instant(index=True)
     lifted_at: datetime | None = instant(default=None, nullable=True)
     lifted_by: str = Field(default="", max_length=64)
+
+
+class ProviderBlock(SQLModel, table=True):
+    """That a provider itself refuses texts from one of our senders to an address, whose owner texted STOP to it.
+
+    It ends when they text START to that sender, and only then: lifting a suppression doesn't end it.
+    """
+
+    __tablename__ = "provider_blocks"
+
+    address: str = Field(primary_key=True, max_length=320)
+    sender: str = Field(primary_key=True, max_length=64)
+    since: datetime = instant()
