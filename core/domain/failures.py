@@ -13,6 +13,8 @@ Suppress = Literal["opt_out", "hard"]
 CONTENT_WINDOW = 200
 _FILTERED_AT_LEAST = 10
 _FILTERED_SHARE = 0.02
+# What a provider answers that blocks an address by itself, since STOP was texted to it.
+BLOCKED_AT_PROVIDER = 21610
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 

@@ -21,10 +21,9 @@ from core.models import (
     Inbound,
     Role,
     Staff,
-    SuppressionCause,
 )
 from core.models.dialect import insert
-from core.usecases import inbox, sending, staffing, suppression
+from core.usecases import inbox, provider_blocks, sending, staffing, suppression
 
 CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
 _LONGEST_NOTE = 2000
@@ -34,7 +33,7 @@ _NO_EMAIL = (
     "here, so that the others know."
 )
 # Source: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out
-_WAITS_FOR_START = " If they texted STOP, Twilio goes on blocking our texts until they text START themselves."
+BLOCKED_UNTIL_START = " They texted STOP, so the provider goes on blocking our texts until they text START themselves."
 _GONE = "This conversation is gone. It was erased or cleaned up."
 
 
@@ -182,8 +181,8 @@ def lift(session: Session, conversation_id: UUID, seen: UUID, *, by: Staff, now:
     held = suppression.active(session, conversation.address)
     if held is None or held.id != seen or not suppression.lift_one(session, held, by=str(by.id), now=now):
         raise Stale("What keeps them from being texted has changed since, so nothing was lifted. Look at the thread.")
-    is_opt_out = held.cause is SuppressionCause.OPT_OUT
-    note = f"Texts to them are allowed again.{_WAITS_FOR_START if is_opt_out else ''}"
+    is_blocked = conversation.sender in provider_blocks.senders(session, conversation.address)
+    note = f"Texts to them are allowed again.{BLOCKED_UNTIL_START if is_blocked else ''}"
     _record(session, conversation, "lift", by=by, note=note, now=now, suppression=str(seen), cause=held.cause.value)
     return conversation
 

@@ -3,17 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 
 from sqlmodel import Session, col
 
 from core.domain import keywords
-from core.domain.keywords import Reading
+from core.domain.keywords import Asked, Reading
 from core.models import Audience, ChannelName, Inbound
 from core.models.dialect import insert
-from core.usecases import answers, asking, conversations, help_texts, late, optin, suppression, topics
+from core.usecases import answers, asking, conversations, help_texts, late, optin, provider_blocks, suppression, topics
 
-_ASKED_AT_PROVIDER: dict[str, Literal["opt_out", "opt_in", "help"]] = {
+_ASKED_AT_PROVIDER: dict[str, Asked] = {
     "STOP": "opt_out",
     "START": "opt_in",
     "HELP": "help",
@@ -34,6 +33,14 @@ class Text:
     media: tuple[tuple[str, str], ...] = ()
     opt_out_type: str = ""
     is_answered_by_provider: bool = True
+
+    @property
+    def asked_of_provider(self) -> Asked | None:
+        """What the provider itself has taken the text for, and acted on; None: it only handed it over."""
+        if not self.is_answered_by_provider:
+            return None
+        named = _ASKED_AT_PROVIDER.get(self.opt_out_type.upper())
+        return named or keywords.provider_answers(self.body, sender=self.sender)
 
 
 def take(
@@ -65,13 +72,11 @@ def take(
     if chosen is not None:
         answers.give(session, inbound, chosen, organization=organization, now=now)
         return reading
+    is_answered = _is_answered(session, text, now=now)
     if reading.certainty != "certain":
         _show(session, inbound, reading, now=now)
         return reading
-    is_answered = text.is_answered_by_provider and bool(
-        text.opt_out_type or keywords.provider_answers(text.body) is not None
-    )
-    answer = _do(session, inbound, reading, theirs, asks_twice=asks_twice, now=now)
+    answer = _do(session, inbound, reading, theirs, asks_twice=asks_twice, is_answered=is_answered, now=now)
     if answer is not None and (not is_answered or answer is answers.CONFIRM):
         answers.give(session, inbound, answer, organization=organization, now=now)
         if answer.offers:
@@ -114,6 +119,20 @@ def keep(session: Session, text: Text, reading: Reading, *, at: datetime) -> Inb
     return session.get_one(Inbound, new_id) if new_id is not None else None
 
 
+def _is_answered(session: Session, text: Text, *, now: datetime) -> bool:
+    """Keep what the provider has done about a text, and tell whether it has answered it.
+
+    It answers START to whoever it had blocked, and says nothing to anybody else, unless it names what it acted on.
+    """
+    asked = text.asked_of_provider
+    if asked == "opt_out":
+        provider_blocks.note(session, text.address, text.sender, now=now)
+    if asked == "opt_in":
+        was_blocked = provider_blocks.end(session, text.address, text.sender)
+        return was_blocked or bool(text.opt_out_type)
+    return asked is not None
+
+
 def _show(session: Session, inbound: Inbound, reading: Reading, *, now: datetime) -> None:
     """Hand a text to staff; one that may be an opt-out blocks its sender until they have decided."""
     if reading.kind == "opt_out":
@@ -122,7 +141,14 @@ def _show(session: Session, inbound: Inbound, reading: Reading, *, now: datetime
 
 
 def _do(
-    session: Session, inbound: Inbound, reading: Reading, theirs: list[Audience], *, asks_twice: bool, now: datetime
+    session: Session,
+    inbound: Inbound,
+    reading: Reading,
+    theirs: list[Audience],
+    *,
+    asks_twice: bool,
+    is_answered: bool,
+    now: datetime,
 ) -> answers.Answer | None:
     """Do what a keyword certainly asks for; returns the answer that the member is owed, if any."""
     topic = topics.named(reading.topic, theirs) if reading.topic else None
@@ -132,7 +158,8 @@ def _do(
         return _leave(session, inbound, topic, now=now) if topic else _stop(session, inbound, now=now)
     if reading.kind == "opt_in":
         is_second = optin.is_asked(session, inbound.address, now=now)
-        return optin.take(session, inbound, topic, theirs, asks_first=asks_twice and not is_second, now=now)
+        asks_first = asks_twice and not is_second
+        return optin.take(session, inbound, topic, theirs, asks_first=asks_first, is_answered=is_answered, now=now)
     return help_texts.answer(session, inbound, theirs, channel=ChannelName.SMS, now=now)
 
 

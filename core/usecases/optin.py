@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col
 
+from core.domain import keywords
 from core.models import Audience, Delivery, Inbound
 from core.usecases import answers, asking, conversations, suppression, topics
 from core.usecases.answers import Answer
@@ -22,12 +23,20 @@ def is_asked(session: Session, address: str, *, now: datetime) -> bool:
 
 
 def take(
-    session: Session, inbound: Inbound, topic: Topic | None, theirs: list[Audience], *, asks_first: bool, now: datetime
+    session: Session,
+    inbound: Inbound,
+    topic: Topic | None,
+    theirs: list[Audience],
+    *,
+    asks_first: bool,
+    is_answered: bool,
+    now: datetime,
 ) -> Answer | None:
     """Let somebody have texts again; returns the answer that they are owed, if any.
 
     A bare START undoes a STOP; what was left by name stays left until it is named, or until there is nothing else to
-    undo. With `asks_first` a STOP is undone by the answer to our question only.
+    undo. With `asks_first` a STOP is undone by the answer to our question only. `is_answered`: the provider has
+    answered it, so nobody is asked about what.
     """
     held = suppression.active(session, inbound.address)
     if held is not None and held.cause not in suppression.MEMBERS_MAY_LIFT:
@@ -39,11 +48,21 @@ def take(
     if held is not None and asks_first:
         conversations.tell(session, inbound, "They asked for texts again, and are asked to confirm it.", now=now)
         return answers.CONFIRM
-    suppression.start(session, inbound.address, now=now)
+    is_back = suppression.start(session, inbound.address, now=now)
     if topic is not None or held is None:
-        topics.rejoin(session, inbound.address, topic, now=now)
-    conversations.tell(session, inbound, "They asked for texts again, and can be texted.", now=now)
-    return _answer(topic, theirs)
+        is_back |= topics.rejoin(session, inbound.address, topic, now=now)
+    answer = _answer(topic, theirs)
+    conversations.tell(session, inbound, _told(answer, theirs, is_answered=is_answered), now=now)
+    # A provider's keyword from somebody who was never stopped may be one whose STOP it took before we were told.
+    return answer if is_back or keywords.provider_answers(inbound.body) is None else None
+
+
+def _told(answer: Answer, theirs: list[Audience], *, is_answered: bool) -> str:
+    told = "They asked for texts again, and can be texted."
+    if not (is_answered and answer.offers):
+        return told
+    names = answers.listed(audience.name for audience in theirs)
+    return f"{told} The provider has answered them, so they weren't asked about what: they are in {names}."
 
 
 def _leave_others(session: Session, inbound: Inbound, topic: Topic, theirs: list[Audience], *, now: datetime) -> None:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from core.models import AudienceKind, Suppression, SuppressionCause
 from core.models.dialect import insert
-from core.usecases import reach
+from core.usecases import provider_blocks, reach
 
 _ACTIVE = reach.IS_ACTIVE
 REPLACED = "a stronger cause"
@@ -77,6 +77,7 @@ def suppress(
     `strikes`: how many failures it took. Returns False when the address was out of reach already, for this cause or a
     stronger one.
     """
+    provider_blocks.note_refusal(session, error_code, delivery_id, now=now)
     if cause is SuppressionCause.OPT_OUT and source not in (LIKELY, UNSAVED_TOPIC):
         is_weaker = (col(Suppression.cause) != cause) | col(Suppression.source).in_(_UNTIL_THEN)
         _end(session, address, is_weaker & reach.IS_OF_ALL, by=REPLACED, now=now)

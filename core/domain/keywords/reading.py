@@ -24,6 +24,8 @@ _PROVIDER: Final[dict[str, Asked]] = {
     **dict.fromkeys(("start", "unstop", "yes"), "opt_in"),
     **dict.fromkeys(("help", "info"), "help"),
 }
+# Carriers keep the list of who has stopped a toll-free number, and to them YES is no word.
+_TOLL_FREE: Final = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,10 @@ class Reading:
 NOTHING: Final = Reading("none", "none")
 
 
-def provider_answers(text: str) -> Asked | None:
-    """Tell which of Twilio's default keywords the whole message is; Twilio has then answered it by itself."""
-    return _PROVIDER.get(text.strip().lower())
+def provider_answers(text: str, *, sender: str = "") -> Asked | None:
+    """Tell which of Twilio's default keywords the whole message is, that was sent to `sender`; Twilio acts on it."""
+    word = text.strip().lower()
+    return None if word == "yes" and sender.startswith(_TOLL_FREE) else _PROVIDER.get(word)
 
 
 def read(text: str, *, topics: Collection[str] = ()) -> Reading:
