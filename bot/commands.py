@@ -18,7 +18,7 @@ from core.slack import blocks
 from core.slack.gateway import Gateway
 from core.slack.views import card, home, story, thread
 from core.slack.views.composer import Form
-from core.usecases import approval, backfill, cards, choices, inbox, staffing, tracing
+from core.usecases import approval, backfill, cards, choices, inbox, lifting, staffing, tracing
 
 log = structlog.get_logger()
 
@@ -115,6 +115,17 @@ def _audiences(rest: str) -> dict[str, Any]:
     return {"text": f"{len(found)} audiences", "blocks": blocks.paragraphs(lines)}
 
 
+def _lift(rest: str, staff: Staff) -> dict[str, Any]:
+    staffing.require(staff, Role.APPROVER)
+    if not rest:
+        raise Invalid("Say whose phone or e-mail: `/blast lift 212 555 0123`.")
+    with db.transaction() as session:
+        found = lifting.lift(session, tracing.parse(rest), by=staff, now=utc_now())
+    log.info("suppression.lifted", staff_id=str(staff.id))
+    told = story.lifted(found)
+    return {"text": told[0], "blocks": blocks.paragraphs(told)}
+
+
 def _why(rest: str) -> dict[str, Any]:
     if not rest:
         raise Invalid("Say whose phone or e-mail: `/blast why 212 555 0123`.")
@@ -156,4 +167,4 @@ _ANSWERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "help": _help,
 }
 # What only some of the staff may have done.
-_ORDERS: Mapping[str, Callable[[str, Staff], dict[str, Any]]] = {"backfill": _backfill}
+_ORDERS: Mapping[str, Callable[[str, Staff], dict[str, Any]]] = {"backfill": _backfill, "lift": _lift}

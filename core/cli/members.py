@@ -117,12 +117,9 @@ def erase(
 
 
 def _parse(text: str) -> str:
-    from core import settings
-    from core.domain import address
+    from core.usecases import tracing
 
-    if "@" in text:
-        return address.parse_email(text)
-    return address.parse_phone(text, region=settings.current().default_region)
+    return tracing.parse(text)
 
 
 def _deliveries(story: "Story") -> "list[dict[str, Any]]":

@@ -23,7 +23,7 @@ from core.models import (
     Staff,
 )
 from core.models.dialect import insert
-from core.usecases import inbox, provider_blocks, sending, staffing, suppression
+from core.usecases import inbox, lifting, sending, staffing, suppression
 
 CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
 _LONGEST_NOTE = 2000
@@ -32,8 +32,6 @@ _NO_EMAIL = (
     "They wrote by e-mail, and Blast can't send e-mails. Nothing was sent. Answer from your mailbox, and write a note "
     "here, so that the others know."
 )
-# Source: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out
-BLOCKED_UNTIL_START = " They texted STOP, so the provider goes on blocking our texts until they text START themselves."
 _GONE = "This conversation is gone. It was erased or cleaned up."
 
 
@@ -179,11 +177,12 @@ def lift(session: Session, conversation_id: UUID, seen: UUID, *, by: Staff, now:
     staffing.require(by, Role.APPROVER)
     conversation = _get(session, conversation_id)
     held = suppression.active(session, conversation.address)
-    if held is None or held.id != seen or not suppression.lift_one(session, held, by=str(by.id), now=now):
+    lifted = suppression.lift_request(session, held, by=str(by.id), now=now) if held and held.id == seen else []
+    if held is None or not lifted:
         raise Stale("What keeps them from being texted has changed since, so nothing was lifted. Look at the thread.")
-    is_blocked = conversation.sender in provider_blocks.senders(session, conversation.address)
-    note = f"Texts to them are allowed again.{BLOCKED_UNTIL_START if is_blocked else ''}"
+    note = lifting.told(session, lifted, held)
     _record(session, conversation, "lift", by=by, note=note, now=now, suppression=str(seen), cause=held.cause.value)
+    lifting.tell(session, lifted, note, by=by, but=conversation.id, now=now)
     return conversation
 
 

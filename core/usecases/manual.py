@@ -3,14 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from core import outbox
-from core.domain.events import ConversationChanged
 from core.errors import NotFound
-from core.models import AuditEntry, Conversation, Suppression, SuppressionCause
-from core.usecases import reach, suppression
+from core.models import AuditEntry, SuppressionCause
+from core.usecases import lifting, suppression
 
 _BY = "cli"
 
@@ -19,7 +16,7 @@ def suppress(session: Session, address: str, *, now: datetime) -> bool:
     """Put an address out of reach, from the next message on. Returns False when it was out of reach already."""
     is_new = suppression.suppress(session, address, cause=SuppressionCause.MANUAL, source=_BY, now=now)
     if is_new:
-        _record(session, "suppress", address, _active(session, address), now=now)
+        _record(session, "suppress", address, lifting.active_ids(session, address), now=now)
     return is_new
 
 
@@ -29,15 +26,10 @@ def lift(session: Session, address: str, *, now: datetime) -> None:
     Raises:
         NotFound: it isn't suppressed.
     """
-    lifted = _active(session, address)
+    lifted = lifting.active_ids(session, address)
     if not suppression.lift(session, address, by=_BY, now=now):
         raise NotFound(f"{address} isn't suppressed, so there is nothing to lift.")
     _record(session, "lift", address, lifted, now=now)
-
-
-def _active(session: Session, address: str) -> list[UUID]:
-    is_theirs = (col(Suppression.address) == address, reach.IS_ACTIVE)
-    return list(session.scalars(sa.select(col(Suppression.id)).where(*is_theirs).with_for_update()))
 
 
 def _record(session: Session, step: str, address: str, found: list[UUID], *, now: datetime) -> None:
@@ -45,8 +37,4 @@ def _record(session: Session, step: str, address: str, found: list[UUID], *, now
     fields = {"by": _BY, "suppressions": [str(each) for each in found]}
     session.add(AuditEntry(at=now, action=f"suppression.{step}", fields=fields))
     said = "stopped texts to them" if step == "suppress" else "allowed texts to them again"
-    theirs = sa.select(col(Conversation.id)).where(
-        col(Conversation.address) == address, col(Conversation.thread_ts) != ""
-    )
-    for conversation_id in session.scalars(theirs).all():
-        outbox.record(session, ConversationChanged(conversation_id, note=f"An operator {said}."), now=now)
+    lifting.tell(session, [address], f"An operator {said}.", now=now)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from core.models import AudienceKind, Suppression, SuppressionCause
+from core.models import AudienceKind, Contact, Suppression, SuppressionCause
 from core.models.dialect import insert
 from core.usecases import provider_blocks, reach
 
@@ -166,6 +166,32 @@ def lift(session: Session, address: str, *, by: str, now: datetime) -> bool:
 def lift_one(session: Session, found: Suppression, *, by: str, now: datetime) -> bool:
     """Lift this suppression and no other. Returns False when it was lifted or replaced meanwhile."""
     return _end(session, found.address, col(Suppression.id) == found.id, by=by, now=now)
+
+
+def lift_request(session: Session, found: Suppression, *, by: str, now: datetime) -> list[str]:
+    """Lift this suppression, and those of the person's other addresses that the same request made.
+
+    Returns the addresses that may be messaged again; none when it was lifted or replaced meanwhile.
+    """
+    if not lift_one(session, found, by=by, now=now):
+        return []
+    others = session.scalars(sa.select(Suppression).where(_is_of_same_request(found), _ACTIVE, reach.IS_OF_ALL)).all()
+    return [found.address, *(each.address for each in others if lift_one(session, each, by=by, now=now))]
+
+
+def _is_of_same_request(found: Suppression) -> sa.ColumnElement[bool]:
+    """Return the SQL for whether the same text or click put another address of the person out of reach."""
+    theirs = sa.select(Contact).where((col(Contact.phone) == found.address) | (col(Contact.email) == found.address))
+    addresses = theirs.subquery()
+    is_hers = col(Suppression.address).in_(sa.select(addresses.c.phone).union(sa.select(addresses.c.email)))
+    is_at_once = col(Suppression.created_at) == found.created_at
+    is_of_text = col(Suppression.inbound_id) == found.inbound_id if found.inbound_id else sa.false()
+    return sa.and_(
+        is_hers,
+        col(Suppression.address) != found.address,
+        col(Suppression.cause) == found.cause,
+        sa.or_(is_of_text, is_at_once),
+    )
 
 
 def start(session: Session, address: str, *, now: datetime) -> bool:

@@ -36,11 +36,7 @@ def why(session: Session, phone_or_email: str) -> Story:
     Raises:
         Invalid: it is neither a phone number nor an e-mail address.
     """
-    wanted = (
-        address.parse_email(phone_or_email)
-        if "@" in phone_or_email
-        else address.parse_phone(phone_or_email, region=settings.current().default_region)
-    )
+    wanted = parse(phone_or_email)
     is_theirs = (col(Contact.phone) == wanted) | (col(Contact.email) == wanted)
     contact_id = session.scalar(sa.select(col(Contact.id)).where(is_theirs))
     return Story(
@@ -51,6 +47,17 @@ def why(session: Session, phone_or_email: str) -> Story:
         left=topics.left(session, wanted),
         deliveries=_deliveries(session, wanted),
     )
+
+
+def parse(phone_or_email: str) -> str:
+    """Read an address as people type it.
+
+    Raises:
+        Invalid: it is neither a phone number nor an e-mail address.
+    """
+    if "@" in phone_or_email:
+        return address.parse_email(phone_or_email)
+    return address.parse_phone(phone_or_email, region=settings.current().default_region)
 
 
 def _audiences(session: Session, contact_id: UUID | None) -> list[str]:

@@ -21,6 +21,7 @@ from core.models import (
     OutboxEvent,
     Role,
     Staff,
+    Suppression,
     SuppressionCause,
 )
 from core.slack.views import text_back, thread
@@ -329,3 +330,45 @@ def test_only_admins_ask_for_a_backfill(channel: Replies) -> None:
     with db.reading() as session:
         wanted = session.scalars(sa.select(OutboxEvent).where(col(OutboxEvent.name) == "backfill.requested")).all()
         assert [event.payload for event in wanted] == [{"slack_user_id": "U0ADMIN", "days": 7}]
+
+
+def lift(channel: Replies, whose: str, *, by: str = APPROVER) -> str:
+    command = {"user": by, "channel": "C0GENERAL", "command": "/blast", "text": f"lift {whose}"}
+    return str(channel.stage.act("command", **command))
+
+
+def test_approvers_lift_by_command_and_are_told_what_they_cannot_lift(channel: Replies) -> None:
+    channel.text("STOP")
+    assert "Only approvers" in lift(channel, SHE, by=ORGANIZER)
+    assert "Say whose" in lift(channel, "")
+    told = lift(channel, SHE)
+    assert "can be messaged again. It has opted out, since" in told
+    assert "They texted STOP, so the provider goes on blocking our texts until they text START" in told
+    assert SHE not in told
+    assert "nothing to lift" in lift(channel, SHE)
+    channel.tell()
+    assert f"<@{APPROVER}>: Texts to them are allowed again." in shown(channel.messages()[-1])
+    assert SHE not in str(channel.messages())
+    with db.reading() as session:
+        entry = session.scalars(sa.select(AuditEntry).where(col(AuditEntry.action) == "suppression.lift")).one()
+        held = session.scalars(sa.select(Suppression)).one()
+        by = session.scalars(sa.select(Staff).where(col(Staff.slack_user_id) == APPROVER)).one()
+    assert (entry.staff_id, held.lifted_by) == (by.id, str(by.id))
+    assert entry.fields == {"suppressions": [str(held.id)], "others": 0}
+
+
+@databases.on_sqlite
+def test_a_lift_by_command_brings_back_what_was_left_by_name_only_when_asked_again(channel: Replies) -> None:
+    with db.transaction() as session:
+        audience = factories.audience(session, "Tenants")
+        suppression.leave(session, SHE, audience_id=audience.id, now=utc_now())
+        suppression.opt_out(session, SHE, source="staff", now=utc_now())
+    assert "They left Tenants by name" in lift(channel, SHE)
+    assert "can be messaged again about Tenants" in lift(channel, SHE)
+    assert "nothing to lift" in lift(channel, SHE)
+
+
+@databases.on_sqlite
+def test_the_help_lists_lifting(channel: Replies) -> None:
+    command = {"user": ORGANIZER, "channel": "C0GENERAL", "command": "/blast", "text": "help"}
+    assert "`/blast lift PHONE`" in str(channel.stage.act("command", **command))

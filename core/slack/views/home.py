@@ -19,6 +19,7 @@ _HELP = "\n".join(
         "`/blast import` brings people in from a CSV file",
         "`/blast inbox` shows who waits for an answer",
         "`/blast why PHONE` tells why somebody was or wasn't messaged",
+        "`/blast lift PHONE` lets somebody be messaged again who opted out or was stopped (approvers)",
         "`/blast backfill` goes through history for opt-outs and dead numbers (admins)",
     )
 )

@@ -5,6 +5,7 @@ from core.domain.address import masked
 from core.models import Delivery, Suppression, SuppressionCause
 from core.slack import blocks
 from core.slack.views import outcome
+from core.usecases.lifting import Lifted
 from core.usecases.tracing import Story
 
 _CAUSES = {
@@ -12,6 +13,7 @@ _CAUSES = {
     SuppressionCause.HARD_FAILURE: "can't be reached at this address",
     SuppressionCause.MANUAL: "was suppressed by staff",
 }
+_LEFT = "They left {0} by name and still get nothing about it. `/blast lift` once more brings that back, too."
 
 
 def render(story: Story) -> list[str]:
@@ -20,6 +22,18 @@ def render(story: Story) -> list[str]:
     left = [f"Wants nothing about: {blocks.names(story.left)}."] if story.left else []
     membership = [_membership(story)] if story.is_known or story.suppression else []
     return [_standing(story, who), *left, *membership, *(_delivery(*each) for each in story.deliveries)]
+
+
+def lifted(found: Lifted) -> list[str]:
+    """Say what was lifted of an address, and what keeps messages from it all the same."""
+    who, held = f"*{blocks.escape(masked(found.address))}*", found.held
+    was = f" It {_CAUSES[held.cause]}{_failed(held)}, since {blocks.moment(held.created_at)}." if held else ""
+    others = ", ".join(blocks.escape(masked(each)) for each in found.others)
+    told = [f"{who} can be messaged again{'' if held else f' about {blocks.names(found.topics)}'}.{was}"]
+    told += [f"So can {others}, which the same request had stopped."] if others else []
+    told += [_LEFT.format(blocks.names(found.left))] if found.left else []
+    told += [f":warning: {found.blocked}"] if found.blocked else []
+    return [*told, "It is in the audit log, and in their thread if they have one."]
 
 
 def _standing(story: Story, who: str) -> str:
