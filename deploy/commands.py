@@ -78,6 +78,8 @@ def test(arguments: list[str]) -> NoReturn:
     temporary = ROOT / "var" / "tests"
     temporary.mkdir(parents=True, exist_ok=True)
     env.setdefault("PYTEST_DEBUG_TEMPROOT", str(temporary))
+    # Where this is set, every process that a test starts compiles all our code anew: seconds each, hundreds of times.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     _become([python, "-m", "pytest", *arguments], env)
 
 
