@@ -20,6 +20,7 @@ _CHECKS = (
     ("mypy",),
     ("lint-imports",),
 )
+_AT_ONCE_AT_MOST = 4  # processes of tests, each with servers of its own
 _CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".import_linter_cache", ".hypothesis")
 
 
@@ -80,7 +81,13 @@ def test(arguments: list[str]) -> NoReturn:
     env.setdefault("PYTEST_DEBUG_TEMPROOT", str(temporary))
     # Where this is set, every process that a test starts compiles all our code anew: seconds each, hundreds of times.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    _become([python, "-m", "pytest", *arguments], env)
+    _become([python, "-m", "pytest", *arguments_of_pytest(arguments)], env)
+
+
+def arguments_of_pytest(chosen: list[str]) -> list[str]:
+    """Return what was chosen, or how the whole suite runs: in several processes, file by file, in its own order."""
+    processes = min(os.cpu_count() or 1, _AT_ONCE_AT_MOST)
+    return chosen or ["-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def lint(_: list[str]) -> int:

@@ -10,9 +10,16 @@ import redis
 from deploy import ports
 from deploy.postgres import PostgresServer
 from deploy.redis import RedisServer
-from tests import databases
+from tests import databases, turns
 
 _SETTINGS_OF_REAL_ACCOUNTS = ("SLACK_", "TWILIO_", "ASSISTANT_", "SMTP_", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In one of several processes: take turns with the others (`make test` starts them)."""
+    worker: dict[str, object] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        config.pluginmanager.register(turns.Turns(config.rootpath / "var" / "tests"))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,6 +29,16 @@ def _nobody_elses_settings() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith(_SETTINGS_OF_REAL_ACCOUNTS)]:
             patch.delenv(name)
         patch.setenv("ENV_FILE", "")
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ports_of_its_own(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let each of several test processes choose ports that no other chooses."""
+    worker: dict[str, str] = getattr(request.config, "workerinput", {})
+    with pytest.MonkeyPatch.context() as patch:
+        if worker:
+            turns.give_ports(patch, number=int(worker["workerid"].removeprefix("gw")), of=int(worker["workercount"]))
         yield
 
 

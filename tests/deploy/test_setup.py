@@ -39,6 +39,11 @@ def test_make_alone_lists_every_command() -> None:
         assert f"make {command} " in said
 
 
+def test_the_whole_suite_runs_in_several_processes_and_what_is_chosen_in_one() -> None:
+    assert commands.arguments_of_pytest([])[0] == "-n"
+    assert commands.arguments_of_pytest(["-k", "stop"]) == ["-k", "stop"]
+
+
 def test_every_package_is_in_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     included = project["tool"]["setuptools"]["packages"]["find"]["include"]
