@@ -5,14 +5,14 @@ It never retries and never follows, and it tells whether a request can have left
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
 
-from core.domain.channel import TooLate
+from core.domain.channel import Outcome, Outgoing, Refused, TooLate, Unknown, Unsendable
 
 _LONGEST_ANSWER = 1024 * 1024
 
@@ -34,11 +34,11 @@ class Line(asyncio.Protocol):
         self._body = b""
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self._used_at = monotonic()
-        self._is_open = False
+        self.is_open = False
 
     def may_serve(self, *, keep_alive_s: float) -> bool:
         """Tell whether it is open, without a request, and not idle for longer than the other side may keep it."""
-        return self._is_open and self._answer is None and monotonic() - self._used_at < keep_alive_s
+        return self.is_open and self._answer is None and monotonic() - self._used_at < keep_alive_s
 
     async def ask(self, request: bytes, *, answer_s: float) -> tuple[int, bytes]:
         """Send a request; return the status and the body of its answer.
@@ -61,17 +61,17 @@ class Line(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the connection."""
-        self._is_open = False
+        self.is_open = False
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
-        self._is_open = True
+        self.is_open = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits."""
-        self._is_open = False
+        self.is_open = False
         self._lose(type(exc).__name__ if exc else "connection closed")
 
     def data_received(self, data: bytes) -> None:
@@ -121,16 +121,19 @@ class Poster:
         self._idle: list[Line] = []
         self._is_closed = False
 
-    async def post(self, body: bytes, *, leave_by: float | None = None) -> tuple[int, bytes]:
+    async def post(
+        self, body: bytes, *, leave_at: float | None = None, leave_by: float | None = None
+    ) -> tuple[int, bytes]:
         """Post `body`, once; return the status and the body of the answer.
 
-        `leave_by`: until when it may be written, on the monotonic clock; a new connection may take longer.
+        `leave_at` and `leave_by`: from when and until when it may be written, on the monotonic clock. A new connection
+        is made before, and may take longer.
 
         Raises:
             NoConnection, TooLate: nothing has left.
             AnswerLost: it may have left.
         """
-        line = self._idle_line() or await self._connect()
+        line = await self._line_at(leave_at)
         try:
             if leave_by is not None and monotonic() > leave_by:
                 raise TooLate
@@ -146,6 +149,20 @@ class Poster:
         self._is_closed = True
         while self._idle:
             self._idle.pop().close()
+
+    async def _line_at(self, moment: float | None) -> Line:
+        """Return a connection, and not before that moment."""
+        line = self._idle_line() or await self._connect()
+        if moment is None or (early_s := moment - monotonic()) <= 0:
+            return line
+        try:
+            await asyncio.sleep(early_s)
+        except asyncio.CancelledError:
+            line.close()
+            raise
+        if line.is_open:
+            return line
+        return await self._connect()  # the other side has closed it meanwhile
 
     def _idle_line(self) -> Line | None:
         while self._idle:
@@ -164,3 +181,29 @@ class Poster:
         except (OSError, TimeoutError) as error:
             raise NoConnection(type(error).__name__) from error
         return line
+
+
+async def posted(
+    poster: Poster,
+    outgoing: Outgoing,
+    written: Callable[[Outgoing], bytes],
+    read: Callable[[int, bytes], Outcome],
+    *,
+    to: str,
+) -> Outcome:
+    """Post a message as `written`, once, and `read` the answer; whatever the network does is told as an outcome.
+
+    Raises:
+        TooLate: connecting took longer than it may wait; nothing has left.
+        Unsendable: it can't be written; nothing has left.
+    """
+    try:
+        body = written(outgoing)
+    except Exception as error:
+        raise Unsendable(f"The text can't be written for {to}: {type(error).__name__}") from error
+    try:
+        return read(*await poster.post(body, leave_at=outgoing.leave_at, leave_by=outgoing.leave_by))
+    except NoConnection as why:
+        return Refused(0, f"No connection to {to}: {why}")
+    except AnswerLost as why:
+        return Unknown(f"{to}'s answer was lost: {why}")

@@ -16,7 +16,7 @@ from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-unty
 from twilio.rest import Client  # type: ignore[import-untyped]  # ships no types
 
 from core.channels.answers import code_of, id_of, words_of
-from core.channels.posting import AnswerLost, NoConnection, Poster
+from core.channels.posting import Poster, posted
 from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unknown
 from core.settings import Settings
 
@@ -52,13 +52,9 @@ class Twilio:
 
         Raises:
             TooLate: connecting took longer than it may wait; nothing has left.
+            Unsendable: it can't be written as a form; nothing has left.
         """
-        try:
-            return _outcome(*await self._poster.post(self.form(outgoing), leave_by=outgoing.leave_by))
-        except NoConnection as why:
-            return Refused(0, f"No connection to Twilio: {why}")
-        except AnswerLost as why:
-            return Unknown(f"Twilio's answer was lost: {why}")
+        return await posted(self._poster, outgoing, self.form, _outcome, to="Twilio")
 
     def form(self, outgoing: Outgoing) -> bytes:
         """Return the form to post; the callback's address carries our id, so that a receipt finds its delivery."""

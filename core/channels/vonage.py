@@ -13,9 +13,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-import aiohttp
-
 from core.channels.answers import id_of, words_of
+from core.channels.posting import Poster, posted
 from core.domain import senders, vonage
 from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unknown
 from core.settings import Settings
@@ -34,24 +33,26 @@ class Vonage:
     """The SMS channel. Make it inside the event loop that uses it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = f"{settings.vonage_api_url.rstrip('/')}/v1/messages"
         self._webhook = f"{settings.public_url.rstrip('/')}/vonage/status"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_ANSWER_S),
-            headers={"Authorization": _authorization(settings), "Accept": "application/json"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        headers = {
+            "Authorization": _authorization(settings),
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+        }
+        url = f"{settings.vonage_api_url.rstrip('/')}/v1/messages"
+        self._poster = Poster(url, headers, connect_s=_CONNECT_S, answer_s=_ANSWER_S, keep_alive_s=_KEEP_ALIVE_S)
 
     async def send(self, outgoing: Outgoing) -> Outcome:
-        """Post one message, once; whatever the network does is told as an outcome."""
-        try:
-            async with self._session.post(self._url, json=self.message(outgoing), allow_redirects=False) as response:
-                return _outcome(response.status, await response.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Refused(0, f"No connection to Vonage: {type(error).__name__}")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return Unknown(f"Vonage's answer was lost: {type(error).__name__}")
+        """Post one message, once; whatever the network does is told as an outcome.
+
+        Raises:
+            TooLate: connecting took longer than it may wait; nothing has left.
+            Unsendable: it can't be written as JSON; nothing has left.
+        """
+        return await posted(self._poster, outgoing, self._body, _outcome, to="Vonage")
+
+    def _body(self, outgoing: Outgoing) -> bytes:
+        return json.dumps(self.message(outgoing), ensure_ascii=False).encode()
 
     def message(self, outgoing: Outgoing) -> dict[str, Any]:
         """Return the message to post; its reference comes back with each status and finds its delivery."""
@@ -70,7 +71,7 @@ class Vonage:
 
     async def close(self) -> None:
         """Close the pooled connections."""
-        await self._session.close()
+        await self._poster.close()
 
 
 class Lookup:

@@ -10,8 +10,10 @@ LONGEST_VALIDITY_S = 36_000
 class Outgoing(NamedTuple):
     """One message about to leave, claimed for this attempt.
 
-    `validity_s` bounds how long the provider may keep it in its own queue, in seconds. `leave_by`: until when it may be
-    written to the wire, on the monotonic clock; after that a STOP or a pause may have come.
+    `validity_s` bounds how long the provider may keep it in its own queue, in seconds. `leave_at` and `leave_by`: from
+    when and until when it may be written to the wire, on the monotonic clock. Before, it isn't its turn, but its
+    connection is made, which takes now long and now short. After, a STOP or a pause may have come, or it would crowd
+    those whose turn it is.
     """
 
     delivery_id: int
@@ -21,6 +23,7 @@ class Outgoing(NamedTuple):
     body: str
     segments: int = 1
     validity_s: int | None = None
+    leave_at: float | None = None
     leave_by: float | None = None
 
 
@@ -62,8 +65,15 @@ class TooLate(Exception):
     """Getting through took longer than a message may wait. Nothing was sent."""
 
 
+class Unsendable(Exception):
+    """It can't be written as the provider wants it, now or later. Nothing was sent."""
+
+
 class Channel(Protocol):
-    """A door to a provider; `send` raises nothing but `TooLate` for what the provider or the network does."""
+    """A door to a provider; `send` raises nothing but `TooLate` for what the provider or the network does.
+
+    What it can't write for the provider at all it tells by `Unsendable`.
+    """
 
     async def send(self, outgoing: Outgoing) -> Outcome: ...
 

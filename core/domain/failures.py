@@ -15,6 +15,8 @@ _FILTERED_AT_LEAST = 10
 _FILTERED_SHARE = 0.02
 # What a provider answers that blocks an address by itself, since STOP was texted to it.
 BLOCKED_AT_PROVIDER = 21610
+# Our own code, for a text that never reached the provider; theirs are above 0.
+UNSENDABLE = -1
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
@@ -53,6 +55,8 @@ def classify(code: int, *, at_create: bool, http_status: int | None = None) -> F
     What we don't know is read with care: refused at create, our set-up may be wrong and the blast waits for a person;
     told later, it is chance and costs nobody their place.
     """
+    if code == UNSENDABLE:
+        return _UNSENDABLE
     known = _TABLE.get(code)
     if at_create:
         return _at_create(known, code, http_status)
@@ -131,6 +135,15 @@ _PROVIDER_ERROR = _blameless(
     "never",
     "The message may have left all the same. It is looked up before anything is sent again.",
     reason="HTTP 5xx: whether the message was made can't be known from the answer.",
+)
+_UNSENDABLE = replace(
+    _blameless(
+        "The text can't be sent",
+        "never",
+        "It holds something that no provider takes, such as half of a character. Mend their values, or the words.",
+        reason="The text could not be written as the provider wants it, so nothing was sent.",
+    ),
+    code=UNSENDABLE,
 )
 _UNKNOWN_REFUSAL = replace(
     _blameless(

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 import uvloop
 
-from core.channels.posting import AnswerLost, NoConnection, Poster
+from core.channels.posting import AnswerLost, Line, NoConnection, Poster
 from core.domain.channel import TooLate
 from deploy import ports
 
@@ -114,6 +114,59 @@ def test_what_connected_too_late_is_not_written_and_its_connection_serves_the_ne
     told(site, talk)
     assert len(site.requests) == site.connections == 1
     assert b"late" not in site.requests[0]
+
+
+class Noting(Site):
+    """Notes when each request came."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.came_at: dict[bytes, float] = {}
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            self.came_at[await reader.readexactly(length)] = monotonic()
+            writer.write(OK)
+
+
+def test_what_has_to_connect_leaves_at_its_moment_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connecting takes now long and now short: moments that are apart would fall together."""
+    site, connect, chance = Noting(), Poster._connect, random.Random(3)
+
+    async def connect_slowly(poster: Poster) -> Line:
+        await asyncio.sleep(chance.uniform(0.05, 0.25))
+        return await connect(poster)
+
+    monkeypatch.setattr(Poster, "_connect", connect_slowly)
+
+    async def talk(poster: Poster) -> None:
+        due = {b"%d" % number: monotonic() + 0.4 + number / 50 for number in range(10)}
+        await asyncio.gather(*(poster.post(body, leave_at=at, leave_by=at + 0.2) for body, at in due.items()))
+        assert min(site.came_at[body] - at for body, at in due.items()) >= -0.002  # the loop's timers are that precise
+        assert list(site.came_at) == list(due)
+
+    told(site, talk)
+
+
+def test_a_connection_that_is_closed_before_the_moment_is_replaced() -> None:
+    class Hasty(Site):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if self.connections:
+                await super().serve(reader, writer)
+                return
+            self._talks.append(asyncio.current_task())
+            self.connections += 1
+            writer.close()
+
+    site = Hasty(OK)
+
+    async def talk(poster: Poster) -> None:
+        at = monotonic() + 0.2
+        assert await poster.post(b"x", leave_at=at, leave_by=at + 5) == (200, b"hi")
+
+    told(site, talk)
+    assert site.connections == 2
 
 
 def test_requests_at_the_same_time_have_connections_of_their_own() -> None:

@@ -4,13 +4,14 @@ import asyncio
 import socket
 from collections.abc import Coroutine, Iterator
 from datetime import timedelta
+from time import monotonic
 from typing import TypeVar
 
 import pytest
 
 from core.channels.twilio import Lookup, Twilio
 from core.clock import utc_now
-from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Unknown
+from core.domain.channel import Accepted, Outcome, Outgoing, Refused, TooLate, Unknown, Unsendable
 from core.settings import Settings
 from tests.sandbox.twilio_servers import ACCOUNT, SENDER, TOKEN, Rig, Servers
 
@@ -68,6 +69,22 @@ def test_an_accepted_text_has_twilios_sid(servers: Servers) -> None:
     assert isinstance(outcome, Accepted)
     (row,) = servers.messages("outbound-api")
     assert (row["sid"], row["to"], row["body"]) == (outcome.sid, ANA, "See you at 6 — café")
+
+
+def test_what_cannot_be_written_as_a_form_does_not_leave(servers: Servers) -> None:
+    with pytest.raises(Unsendable):
+        sent(of(servers), text(body="half of a \ud83d"))
+    assert servers.messages("outbound-api") == []
+
+
+def test_a_text_leaves_at_its_moment_or_not_at_all(servers: Servers) -> None:
+    with pytest.raises(TooLate):
+        sent(of(servers), text()._replace(leave_by=monotonic() - 0.1))
+    leave_at = monotonic() + 0.3
+    (outcome,) = sent(of(servers), text()._replace(leave_at=leave_at, leave_by=leave_at + 10))
+    assert monotonic() >= leave_at
+    assert isinstance(outcome, Accepted)
+    assert len(servers.messages("outbound-api")) == 1
 
 
 def test_the_callback_carries_our_id_and_attempt(servers: Servers) -> None:

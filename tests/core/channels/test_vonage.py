@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from urllib.error import URLError
 
 import pytest
 
 from core.channels.vonage import Lookup, Vonage
-from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Unknown
+from core.domain.channel import Accepted, Outcome, Outgoing, Refused, TooLate, Unknown, Unsendable
 from core.settings import Settings, load
 from deploy import ports
 from sandbox.settings import VONAGE_CREDENTIALS
@@ -75,6 +76,23 @@ def test_wrong_credentials_are_our_set_up(site: tuple[str, VonageStandIn]) -> No
     outcome = send(at(site[0], VONAGE_API_SECRET="another"), text())
     assert isinstance(outcome, Refused)
     assert (outcome.code, outcome.http_status) == (20003, 401)
+
+
+def test_what_cannot_be_written_as_json_does_not_leave(config: Settings, site: tuple[str, VonageStandIn]) -> None:
+    before = len(site[1].ledger.messages)
+    with pytest.raises(Unsendable):
+        send(config, text()._replace(body="half of a \ud83d"))
+    assert len(site[1].ledger.messages) == before
+
+
+def test_a_text_leaves_at_its_moment_or_not_at_all(config: Settings, site: tuple[str, VonageStandIn]) -> None:
+    before = len(site[1].ledger.messages)
+    with pytest.raises(TooLate):
+        send(config, text()._replace(leave_by=monotonic() - 0.1))
+    leave_at = monotonic() + 0.3
+    assert isinstance(send(config, text()._replace(leave_at=leave_at, leave_by=leave_at + 10)), Accepted)
+    assert monotonic() >= leave_at
+    assert len(site[1].ledger.messages) == before + 1
 
 
 def test_no_connection_is_known_not_to_have_left() -> None:

@@ -108,3 +108,10 @@ def test_what_may_have_arrived_or_must_not_is_never_sent_again_by_itself(code: i
 )
 def test_a_blast_pauses_when_too_many_copies_are_filtered(filtered: int, of: int, pauses: bool) -> None:
     assert failures.too_many_filtered(filtered, of=of) is pauses
+
+
+@given(at_create, st.sampled_from([400, 429, 500]))
+def test_a_text_that_nobody_can_send_ends_alone(at_create: bool, status: int) -> None:
+    failure = failures.classify(failures.UNSENDABLE, at_create=at_create, http_status=status)
+    assert (failure.retry, failure.suppress, failure.stops_blast) == ("never", None, False)
+    assert failures.describe(failures.UNSENDABLE)["title"] == failure.title

@@ -79,6 +79,14 @@ def test_whoever_has_no_value_any_more_is_skipped(session: Session) -> None:
     assert {row.skip_reason for row in rows(session)} == {SkipReason.MISSING_VALUE}
 
 
+@pytest.mark.parametrize("odd", ["null", "[1]", '"a"'])
+def test_whose_values_are_no_values_is_skipped_alone(session: Session, odd: str) -> None:
+    blast = running(session, body="Hi {first_name}")
+    session.execute(sa.text("UPDATE contacts SET attributes = :odd WHERE first_name = 'Ann1'"), {"odd": odd})
+    assert {each.body for each in claim(session, blast.id)} == {"Hi Ann0", "Hi Ann2"}
+    assert [row.skip_reason for row in rows(session)].count(SkipReason.MISSING_VALUE) == 1
+
+
 def test_whose_text_has_grown_past_the_limit_since_is_skipped(session: Session) -> None:
     blast = running(session, body="Hi {first_name}")
     session.execute(sa.update(Contact).values(first_name="x" * 478))
