@@ -88,6 +88,8 @@ WAITING = frozenset({_D.PENDING, _D.CLAIMED, _D.UNKNOWN})
 IN_FLIGHT = frozenset({_D.ACCEPTED, _D.SENT})
 # What an unknown says whose answer we lost, not the provider.
 LEASE_ENDED = "No answer was recorded before its lease ended."
+CUT_OFF = "We stopped before the provider answered."
+LOST_BY_US = frozenset({LEASE_ENDED, CUT_OFF})
 
 _REFUSALS = MappingProxyType(
     {

@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from core import outbox
 from core.domain.events import BlastChanged
-from core.domain.lifecycles import LEASE_ENDED, BlastStatus, DeliveryStatus, move
+from core.domain.lifecycles import LOST_BY_US, BlastStatus, DeliveryStatus, move
 from core.domain.receipts import ENDS
 from core.models import AuditEntry, Blast, Delivery, Suppression, SuppressionCause
 
@@ -76,7 +76,7 @@ def _unknown_alarm(session: Session, blast_id: UUID, since: datetime) -> str | N
             col(Delivery.blast_id) == blast_id,
             col(Delivery.status) == DeliveryStatus.UNKNOWN,
             col(Delivery.claimed_at) > since,
-            col(Delivery.error) != LEASE_ENDED,
+            col(Delivery.error).not_in(LOST_BY_US),
         )
     )
     if not unknown or unknown < _FEWEST_UNKNOWN:

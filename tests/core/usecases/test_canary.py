@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from core import db
 from core.domain.hours import QuietHours
-from core.domain.lifecycles import LEASE_ENDED, BlastStatus, DeliveryStatus
+from core.domain.lifecycles import CUT_OFF, LEASE_ENDED, BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus, Delivery, Role
 from core.usecases import approval, brakes, canary, planning, sending, suppression
 from tests import factories
@@ -227,7 +227,8 @@ def test_a_provider_that_answers_with_errors_only_is_sent_no_more(
     assert bool(brakes.alarming(session)) is is_held
 
 
-def test_a_worker_that_died_is_not_the_providers_fault(session: Session) -> None:
+@pytest.mark.parametrize("error", [LEASE_ENDED, CUT_OFF])
+def test_a_worker_that_died_or_was_stopped_is_not_the_providers_fault(session: Session, error: str) -> None:
     blast = running(session, 100)
-    unknown(session, claim(session, blast), LEASE_ENDED)
+    unknown(session, claim(session, blast), error)
     assert brakes.alarming(session) == []
