@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -11,12 +10,14 @@ from sqlalchemy.exc import IntegrityError
 
 from core.domain.channel import Unknown
 from core.usecases.recording import Result
-from workers.transactions import beside
+from workers.transactions import End, GaveUp, beside, soon
 
 log = structlog.get_logger()
 
 _MOST = 500
 _EVERY_S = 0.2
+# Where sending is faster than writing, no more is claimed while so much waits.
+_MOST_WAITING = 2000
 
 
 class Book(Protocol):
@@ -30,10 +31,15 @@ class Book(Protocol):
 class Recorder:
     """Results waiting to be written. One that can't be written keeps no other from it."""
 
-    def __init__(self, book: Book, *, gave_up: Callable[[], None]) -> None:
-        """Write to `book`; `gave_up` is called when a result could not be written at all."""
+    def __init__(self, book: Book, *, end: End, gave_up: Callable[[], None], wrote: Callable[[], None]) -> None:
+        """Write to `book`, until the `end` at the latest; what is left then, the leases' end settles.
+
+        `gave_up` is called when a result could not be written at all, `wrote` whenever some were.
+        """
         self._book = book
+        self._end = end
         self._gave_up = gave_up
+        self._wrote = wrote
         self._results: list[Result] = []
         self._has_batch = asyncio.Event()
         self._is_closing = False
@@ -44,6 +50,11 @@ class Recorder:
         if len(self._results) >= _MOST:
             self._has_batch.set()
 
+    @property
+    def is_behind(self) -> bool:
+        """So much waits to be written that no more should be claimed."""
+        return len(self._results) >= _MOST_WAITING
+
     def close(self) -> None:
         """Write what is left, and end."""
         self._is_closing = True
@@ -53,17 +64,24 @@ class Recorder:
         """Write until closed, and all that came before."""
         is_last = False
         while not is_last:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._has_batch.wait(), _EVERY_S)
+            await soon(self._has_batch, _EVERY_S)
             self._has_batch.clear()
             is_last = self._is_closing
             while self._results:
                 batch, self._results = self._results[:_MOST], self._results[_MOST:]
-                await self._write(batch)
+                try:
+                    await self._write(batch)
+                except GaveUp:
+                    # Their leases will end, and they will be looked up.
+                    log.error("results.not_written", count=len(batch) + len(self._results))
+                    return
+                self._wrote()
 
     async def _write(self, batch: Sequence[Result]) -> None:
         try:
-            await beside(partial(self._book.record, batch))
+            await self._beside(partial(self._book.record, batch))
+        except GaveUp:
+            raise
         except Exception as error:  # noqa: BLE001  # an edge: what the database refuses of one answer must not lose others
             if len(batch) == 1:
                 await self._write_odd(batch[0], error)
@@ -82,6 +100,8 @@ class Recorder:
             try:
                 await remedy(result)
                 return
+            except GaveUp:
+                raise
             except Exception as again:  # noqa: BLE001  # as above
                 error = again
         # Its lease will end, and it will be looked up.
@@ -89,9 +109,12 @@ class Recorder:
         self._gave_up()
 
     async def _write_with_its_sid(self, result: Result) -> None:
-        await beside(partial(self._book.take_sid, result))
-        await beside(partial(self._book.record, [result]))
+        await self._beside(partial(self._book.take_sid, result))
+        await self._beside(partial(self._book.record, [result]))
 
     async def _write_as_unknown(self, result: Result) -> None:
         why = "The provider's answer couldn't be written down."
-        await beside(partial(self._book.record, [result._replace(outcome=Unknown(why))]))
+        await self._beside(partial(self._book.record, [result._replace(outcome=Unknown(why))]))
+
+    async def _beside(self, work: Callable[[], None]) -> None:
+        await beside(work, self._end)

@@ -139,13 +139,15 @@ class Senders:
         if sender in self._drains:
             self._drains[sender].look_again()
             return 0
-        if self._is_stopping:
-            return 0
-        drain = self._drains[sender] = self._open(sender)
-        try:
-            return await drain.run()
-        finally:
-            del self._drains[sender]
+        sent, is_nudged = 0, True
+        while is_nudged and not self._is_stopping:
+            drain = self._drains[sender] = self._open(sender)
+            try:
+                sent += await drain.run()
+            finally:
+                del self._drains[sender]
+            is_nudged = drain.was_nudged  # when it claimed no more
+        return sent
 
     def _open(self, sender: str) -> Drain:
         config = settings.current()

@@ -10,13 +10,14 @@ from psycopg.errors import ReadOnlySqlTransaction
 from redis.exceptions import ConnectionError as RedisAway
 from sqlalchemy.exc import DataError, InternalError, OperationalError
 
-from core.domain.channel import Accepted, Outcome, Outgoing, Unknown
+from core.domain.channel import Accepted, Outcome, Outgoing, TooLate, Unknown
+from core.domain.lifecycles import CUT_OFF
 from core.limits import FURTHEST_S, Reservation
 from core.models import DeliveryKind
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed, Claims
 from tests.factories import NOON, SENDER, phone
-from workers import drain
+from workers import calls
 from workers.drain import Drain, Speed
 
 
@@ -63,13 +64,21 @@ class FakeChannel:
         self.first = asyncio.Event()
 
     async def send(self, outgoing: Outgoing) -> Outcome:
-        self.sent_at.append(monotonic())
+        await self.be_on_time(outgoing)
         self.first.set()
         self.flying += 1
         self.most_flying = max(self.flying, self.most_flying)
         await asyncio.sleep(self.latency_s)
         self.flying -= 1
         return Accepted(f"SM{outgoing.delivery_id}")
+
+    async def be_on_time(self, outgoing: Outgoing) -> None:
+        """Let it leave at its moment."""
+        if outgoing.leave_at is not None and (early_s := outgoing.leave_at - monotonic()) > 0:
+            await asyncio.sleep(early_s)
+        if outgoing.leave_by is not None and monotonic() > outgoing.leave_by:
+            raise TooLate
+        self.sent_at.append(monotonic())
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -174,7 +183,7 @@ def test_a_call_without_an_answer_at_the_end_is_unknown(monkeypatch: pytest.Monk
         await asyncio.wait_for(channel.first.wait(), 5)
         drain.stop()
         await running
-        assert {type(result.outcome) for result in ledger.results} == {Unknown}
+        assert {result.outcome for result in ledger.results} == {Unknown(CUT_OFF)}
         assert len(ledger.results) + len(ledger.waiting) == 3
 
     asyncio.run(story())
@@ -210,7 +219,7 @@ def test_an_outage_of_the_database_loses_nothing(monkeypatch: pytest.MonkeyPatch
 
 
 def test_nothing_leaves_without_a_word_from_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.drain._TRY_AGAIN_S", 0.01)
+    monkeypatch.setattr("workers.grants._TRY_AGAIN_S", 0.01)
 
     async def story() -> None:
         ledger, channel = FakeLedger(10), FakeChannel()
@@ -244,7 +253,7 @@ def test_a_nudge_while_draining_brings_what_came_meanwhile() -> None:
 def test_the_provider_may_not_keep_a_text_into_the_night(closes_in_s: int | None, validity_s: int | None) -> None:
     closes_at = None if closes_in_s is None else NOON + timedelta(seconds=closes_in_s)
     claim = Claimed(1, 1, DeliveryKind.BLAST, phone(1), "Hi", 1, None, closes_at)
-    assert drain._validity_s(claim, NOON) == validity_s
+    assert calls._validity_s(claim, NOON) == validity_s
 
 
 @pytest.mark.parametrize("is_stopped", [True, False])
@@ -285,5 +294,23 @@ def test_a_database_that_only_reads_for_a_while_loses_nothing(monkeypatch: pytes
         ledger.outages = 5
         await drain_of(ledger, channel).run()
         assert accepted(ledger) == list(range(40))
+
+    asyncio.run(story())
+
+
+def test_what_waits_for_the_word_of_the_pace_is_not_forgotten() -> None:
+    class Thinking(FakePace):
+        """Takes its time, while there is nothing more to claim."""
+
+        async def reserve(
+            self, sender: str, segments: Sequence[int], *, most_wait_s: float = FURTHEST_S
+        ) -> Reservation:
+            await asyncio.sleep(0.1)
+            return await super().reserve(sender, segments, most_wait_s=most_wait_s)
+
+    async def story() -> None:
+        ledger, channel = FakeLedger(10), FakeChannel()
+        drain = Drain(SENDER, channel=channel, ledger=ledger, pace=Thinking(500), speed=Speed(20, 500))
+        assert await drain.run() == 10
 
     asyncio.run(story())

@@ -12,6 +12,7 @@ from core.usecases.sending import Claims
 from tests.factories import NOON
 from tests.workers.test_drain import FakeChannel, FakeLedger, drain_of
 from workers.recorder import Recorder
+from workers.transactions import End
 
 ODD = 7
 
@@ -74,7 +75,7 @@ def test_a_sender_whose_answers_cannot_be_written_at_all_sends_no_more() -> None
 def test_closing_writes_what_is_left(count: int) -> None:
     async def story() -> None:
         ledger = FakeLedger(count)
-        recorder = Recorder(ledger, gave_up=lambda: None)
+        recorder = Recorder(ledger, end=End(), gave_up=lambda: None, wrote=lambda: None)
         for claim in ledger.claim(count):
             recorder.add(Result(claim, Unknown("so far"), NOON))
         recorder.close()
