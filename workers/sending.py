@@ -1,127 +1,28 @@
 """Actors that start a blast and that empty a sender's queue."""
 
 import asyncio
-from collections.abc import Sequence
 from concurrent.futures import Future
-from datetime import datetime
 from uuid import UUID
 
 import dramatiq
 import structlog
 from dramatiq.asyncio import get_event_loop_thread
 from redis.asyncio import Redis
-from sqlmodel import Session
 
 from core import channels, db, settings
 from core.clock import utc_now
-from core.domain import retries
 from core.domain import senders as senders_of
-from core.domain.caps import next_midnight
-from core.domain.channel import Channel, Refused, Unknown
+from core.domain.channel import Channel
 from core.limits import Pace
 from core.models import ChannelName
-from core.models.dialect import alone
-from core.settings import Settings
-from core.usecases import caps, failover, planning, rechecking, recording, sending
-from core.usecases.recording import Result
-from core.usecases.sending import Claimed, Claims
+from core.usecases import planning, rechecking
 from workers.broker import SENDING, broker
 from workers.drain import Drain, Speed
+from workers.ledger import Ledger
 
 log = structlog.get_logger()
 # Twilio measures with its own clock, and calls bunch on the way: stay this much below the rate.
 _MARGIN = 0.985
-_NO_CAP = 1_000_000
-# Somebody else's claim takes milliseconds; one that is stuck must not hold up all others.
-_PATIENCE_S = 0.3
-
-
-class Ledger:
-    """A sender's claims and results in the database, one transaction each."""
-
-    def __init__(self, sender: str) -> None:
-        self._sender = sender
-        self._turn = 0
-        self._was_failing = False
-
-    def claim(self, limit: int) -> Claims:
-        """Claim what is urgent first, then an equal share of every running blast; what one leaves, others take."""
-        config, now, claims = settings.current(), utc_now(), Claims()
-        within = config.not_again_within(ChannelName.SMS)
-        with db.transaction() as session:
-            allowed = self._allowance(session, config, now)
-            urgent, *blasts = sending.lanes(session)
-            if len(blasts) > 1 or sending.has_urgent(session, self._sender, now=now):
-                # Two claims at once, each of another message to the same person, would not count each other.
-                alone(session, "claims", patience_s=_PATIENCE_S)
-            self._turn += 1
-            shift = self._turn % len(blasts) if blasts else 0
-            order = [urgent, *blasts[shift:], *blasts[:shift]]
-            for index, lane in enumerate(order):
-                left = limit - len(claims)
-                share = left if lane is None else min(-(-left // (len(order) - index)), allowed - len(claims))
-                if share > 0:
-                    taken = sending.claim(
-                        session,
-                        lane,
-                        sender=self._sender,
-                        limit=share,
-                        hourly_cap=config.max_per_recipient_per_hour,
-                        now=now,
-                        heard_since=now - within if within else None,
-                    )
-                    claims += taken
-                    claims.looked_at += taken.looked_at
-            self._spend(session, config, len(claims), now)
-        return claims
-
-    def _allowance(self, session: Session, config: Settings, now: datetime) -> int:
-        """Return how many texts may leave today; when none, its blasts wait for tomorrow, and their cards say so."""
-        if not config.daily_cap:
-            return _NO_CAP
-        resets_at = next_midnight(config.daily_cap_zone, now)
-        left = caps.allowance(session, self._sender, cap=config.daily_cap, resets_at=resets_at)
-        if not left and (held := caps.hold(session, until=resets_at, sender=self._sender)):
-            log.warning("sender.day_is_over", held=held, resets_at=resets_at.isoformat())
-        return left
-
-    def _spend(self, session: Session, config: Settings, count: int, now: datetime) -> None:
-        if config.daily_cap and count:
-            caps.spend(session, self._sender, count=count, resets_at=next_midnight(config.daily_cap_zone, now))
-
-    def record(self, results: Sequence[Result]) -> None:
-        """Write what the provider answered."""
-        with db.transaction() as session:
-            config = settings.current()
-            recording.record(
-                session, results, max_attempts=config.max_attempts, retry_after=config.retry_after, now=utc_now()
-            )
-            self._note_health(session, results)
-
-    def take_sid(self, result: Result) -> None:
-        """Take the provider's id of an accepted message from another row that holds it by mistake."""
-        with db.transaction() as session:
-            taken = recording.take_sid(session, result, now=utc_now())
-        log.warning("sid.taken", delivery_id=result.claim.id, rows=taken)
-
-    def _note_health(self, session: Session, results: Sequence[Result]) -> None:
-        """Note failures, and the first success after them; that all is well needs no writing down."""
-        outcomes = [result.outcome for result in results if not isinstance(result.outcome, Unknown)]
-        failed = [each for each in outcomes if isinstance(each, Refused) and retries.is_transient(each)]
-        if not failed and not (self._was_failing and outcomes):
-            return
-        provider = senders_of.provider_of(self._sender)
-        succeeded = len(outcomes) - len(failed)
-        reason = failed[-1].message if failed else ""
-        if failover.note(session, provider, failed=len(failed), succeeded=succeeded, reason=reason, now=utc_now()):
-            log.warning("provider.down", provider=provider)
-        self._was_failing = bool(failed)
-
-    def release(self, claims: Sequence[Claimed]) -> None:
-        """Give back what was not sent."""
-        with db.transaction() as session:
-            returned = sending.release(session, claims)
-            self._spend(session, settings.current(), -returned, utc_now())
 
 
 class Senders:

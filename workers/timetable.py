@@ -19,6 +19,7 @@ from core.usecases import (
     caps,
     cleanup,
     failover,
+    leases,
     planning,
     receipts,
     scheduling,
@@ -112,10 +113,10 @@ def end_leases(now: datetime) -> None:
     """Call unknown what was claimed by a process that is no more."""
     lease = settings.current().claim_lease
     with db.reading() as session:
-        has_stale = sending.has_stale_claims(session, lease=lease, now=now)
+        has_stale = leases.has_stale(session, lease=lease, now=now)
     if has_stale:
         with db.transaction() as session:
-            log.warning("claims.unknown", count=sending.end_leases(session, lease=lease, now=now))
+            log.warning("claims.unknown", count=leases.end(session, lease=lease, now=now))
 
 
 def keep_quiet_hours(now: datetime) -> None:

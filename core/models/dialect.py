@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from time import monotonic, sleep
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,8 +44,12 @@ def read_in_order(session: Session) -> None:
         session.execute(_IN_ORDER)
 
 
-_TAKE_TURN = sa.text("SELECT pg_try_advisory_xact_lock(hashtext(:what))")
-_LOOK_AGAIN_S = 0.002
+# One round trip: the columns are computed in order, and the limit holds for this wait alone.
+_TURN = (
+    "SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock{kind}(hashtext(:what)), "
+    "set_config('lock_timeout', '0', true)"
+)
+_ALONE, _AMONG_OTHERS = sa.text(_TURN.format(kind="")), sa.text(_TURN.format(kind="_shared"))
 _IN_ORDER = sa.text("SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)")
 
 
@@ -123,16 +126,26 @@ def _element(value: int | str) -> str:
     return f'"{escaped}"'
 
 
-def alone(session: Session, what: str, *, patience_s: float) -> bool:
-    """Have no other transaction do `what` until this one ends; returns False when another one kept it for too long.
+def alone(session: Session, what: str, *, patience_s: float) -> None:
+    """Have no other transaction do `what`, alone or among others, until this one ends. SQLite has one writer anyway.
 
-    SQLite has one writer anyway.
+    Who waits isn't overtaken by those who come later.
+
+    Raises:
+        OperationalError: others kept it for longer than `patience_s`; this transaction can only end.
     """
-    if not is_postgresql(session):
-        return True
-    until = monotonic() + patience_s
-    while not session.scalar(_TAKE_TURN, {"what": what}):
-        if monotonic() > until:
-            return False
-        sleep(_LOOK_AGAIN_S)
-    return True
+    _take_turn(session, _ALONE, what, patience_s)
+
+
+def among_others(session: Session, what: str, *, patience_s: float) -> None:
+    """Do `what` beside others who do it like this, and not while one of them does it alone, until this one ends.
+
+    Raises:
+        As for `alone`.
+    """
+    _take_turn(session, _AMONG_OTHERS, what, patience_s)
+
+
+def _take_turn(session: Session, how: sa.TextClause, what: str, patience_s: float) -> None:
+    if is_postgresql(session):
+        session.execute(how, {"what": what, "patience": f"{patience_s * 1000:.0f}ms"})

@@ -1,4 +1,4 @@
-"""What happens to a delivery on its way out: queued, claimed before the call, given back, unknown after its lease."""
+"""What happens to a delivery on its way out: queued, claimed before the call, given back."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col
 
-from core.domain.lifecycles import IN_FLIGHT, LEASE_ENDED, BlastStatus, DeliveryStatus
+from core.domain.lifecycles import IN_FLIGHT, BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus, ChannelName, Delivery, DeliveryKind, SkipReason, Suppression
 from core.models.columns import UtcDateTime
 from core.models.dialect import read_in_order, recordset
@@ -27,7 +27,11 @@ _HOUR = timedelta(hours=1)
 _LOOK_AGAIN = timedelta(minutes=5)
 # Spelled out, so that a plan made for any parameters may use the index of what is pending.
 _IS_PENDING = col(Delivery.status) == sa.literal_column(f"'{DeliveryStatus.PENDING.value}'")
-_RUNNING = sa.select(col(Blast.id)).where(col(Blast.status) == BlastStatus.SENDING).order_by(col(Blast.started_at))
+_RUNNING = (
+    sa.select(col(Blast.id), col(Blast.resumed_at))
+    .where(col(Blast.status) == BlastStatus.SENDING)
+    .order_by(col(Blast.started_at))
+)
 _TABLE = SQLModel.metadata.tables[Delivery.__tablename__]
 _KINDS = {kind.value: kind for kind in DeliveryKind}
 _OTHER = sa.alias(_TABLE, "other")
@@ -50,6 +54,13 @@ class Claimed(NamedTuple):
     blast_id: UUID | None
     closes_at: datetime | None = None
     claimed_at: datetime | None = None
+
+
+class Run(NamedTuple):
+    """A blast that is being sent, since it was started or last resumed: it never is the same run twice."""
+
+    blast_id: UUID
+    resumed_at: datetime | None
 
 
 class Claims(list[Claimed]):
@@ -132,7 +143,12 @@ def has_urgent(session: Session, sender: str, *, now: datetime) -> bool:
 
 def lanes(session: Session) -> list[UUID | None]:
     """Return what shares a sender: first everything urgent (None), then each running blast."""
-    return [None, *session.scalars(_RUNNING)]
+    return [None, *(run.blast_id for run in running(session))]
+
+
+def running(session: Session) -> list[Run]:
+    """Return the blasts that are being sent."""
+    return [Run(*row) for row in session.execute(_RUNNING)]
 
 
 def claim(
@@ -288,14 +304,14 @@ def _with_bodies(session: Session, lane: UUID | None, rows: Sequence[sa.Row[Any]
     ]
 
 
-def release(session: Session, claims: Sequence[Claimed]) -> int:
+def release(session: Session, claims: Sequence[Claimed]) -> list[datetime]:
     """Give back what was claimed and is known not to have been sent: the next claim takes it up at once.
 
-    Returns how many were still to be given back.
+    Returns when each was claimed that was still to be given back.
     """
     rows = [{"id": claim.id, "claimed_at": claim.claimed_at} for claim in claims]
     back = recordset(session, "back", {"id": sa.BigInteger(), "claimed_at": UtcDateTime()}, rows)
-    returned = session.execute(
+    returned = session.scalars(
         sa.update(Delivery)
         .where(
             col(Delivery.id) == back.c.id,
@@ -304,9 +320,10 @@ def release(session: Session, claims: Sequence[Claimed]) -> int:
             col(Delivery.status) == DeliveryStatus.CLAIMED,
         )
         .values(status=DeliveryStatus.PENDING, attempt=col(Delivery.attempt) - 1)
+        .returning(_TABLE.c.claimed_at)
         .execution_options(synchronize_session=False)
     )
-    return int(returned.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
+    return [at for at in returned if at]
 
 
 def is_leaving(session: Session, address: str, *, since: datetime) -> bool:
@@ -321,26 +338,3 @@ def is_leaving(session: Session, address: str, *, since: datetime) -> bool:
         .with_for_update(read=True)
     )
     return any(status is DeliveryStatus.CLAIMED and claimed_at > since for status, claimed_at in rows)
-
-
-def has_stale_claims(session: Session, *, lease: timedelta, now: datetime) -> bool:
-    """Tell whether a claim is older than `lease`."""
-    return session.scalar(sa.select(sa.literal(1)).where(*_is_stale(lease, now)).limit(1)) is not None
-
-
-def end_leases(session: Session, *, lease: timedelta, now: datetime) -> int:
-    """Call unknown what was claimed longer than `lease` ago: its process died, or its answer was lost.
-
-    Returns how many.
-    """
-    ended = session.execute(
-        sa.update(Delivery)
-        .where(*_is_stale(lease, now))
-        .values(status=DeliveryStatus.UNKNOWN, error=LEASE_ENDED, not_before=now)
-        .execution_options(synchronize_session=False)
-    )
-    return int(ended.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
-
-
-def _is_stale(lease: timedelta, now: datetime) -> list[sa.ColumnElement[bool]]:
-    return [col(Delivery.status) == DeliveryStatus.CLAIMED, col(Delivery.claimed_at) < now - lease]

@@ -20,6 +20,7 @@ from core.errors import Rejected
 from core.models import Blast, Delivery, DeliveryKind, Role, Staff
 from core.usecases import (
     approval,
+    leases,
     receipts,
     recording,
     scheduling,
@@ -166,7 +167,7 @@ class Life(World):
 
     def tick(self, may_find: bool) -> None:
         steps: tuple[Callable[[Session], object], ...] = (
-            lambda session: sending.end_leases(session, lease=LEASE, now=self.now),
+            lambda session: leases.end(session, lease=LEASE, now=self.now),
             lambda session: windows.move_on(session, QUIET, now=self.now),
             lambda session: scheduling.sweep_cancelled(session, now=self.now),
             lambda session: unknowns.leave_old(session, after=timedelta(hours=24), now=self.now),

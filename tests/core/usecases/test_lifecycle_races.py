@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, SQLModel
 
 from core.errors import Rejected
-from core.usecases import approval, recording, sending, suppression
+from core.usecases import approval, leases, recording, sending, suppression
 from tests import databases, factories
 from tests.core.usecases import test_lifecycle_model as model
 from tests.core.usecases.lifecycle_world import LEASE, MEMBERS
@@ -94,7 +94,7 @@ class Contest(model.Life):
                 lambda session: suppression.opt_out(session, address, source="inbound", now=now),
                 lambda _: self.stopped.add(address),
             ),
-            "tick": (lambda session: sending.end_leases(session, lease=LEASE, now=now), _nothing),
+            "tick": (lambda session: leases.end(session, lease=LEASE, now=now), _nothing),
         }
         return ways.get(name, (move, _nothing))
 

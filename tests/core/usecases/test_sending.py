@@ -14,7 +14,7 @@ from core import db
 from core.domain.channel import Accepted, Outcome, Refused, Unknown
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Blast, Contact, Delivery, DeliveryKind, SkipReason
-from core.usecases import planning, recording, sending, suppression
+from core.usecases import leases, planning, recording, sending, suppression
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed, Claims
 from tests import factories
@@ -239,10 +239,10 @@ def test_a_claim_whose_lease_ended_is_unknown(session: Session) -> None:
     factories.delivery(session)
     claim(session, None)
     lease = timedelta(seconds=90)
-    assert not sending.has_stale_claims(session, lease=lease, now=NOON + lease)
+    assert not leases.has_stale(session, lease=lease, now=NOON + lease)
     later = NOON + timedelta(seconds=91)
-    assert sending.has_stale_claims(session, lease=lease, now=later)
-    assert sending.end_leases(session, lease=lease, now=later) == 1
+    assert leases.has_stale(session, lease=lease, now=later)
+    assert leases.end(session, lease=lease, now=later) == 1
     assert rows(session)[0].status is DeliveryStatus.UNKNOWN
 
 

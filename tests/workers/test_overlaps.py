@@ -1,0 +1,187 @@
+"""However many workers claim at once, nobody gets more than the caps allow; who is in nobody's way waits for none.
+
+SQLite has one writer at a time: there is nothing to overlap.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session, col
+
+from core import db, settings
+from core.clock import utc_now
+from core.domain.lifecycles import BlastStatus, DeliveryStatus
+from core.models import Blast, Delivery
+from core.models.dialect import alone
+from core.usecases import sending
+from tests import databases, factories
+from tests.factories import SENDER
+from workers import ledger
+from workers.ledger import Ledger
+
+pytestmark = databases.on_postgresql
+
+
+@pytest.fixture(autouse=True)
+def chosen(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    given = {
+        "DATABASE_URL": database_url,
+        "TWILIO_FROM_NUMBER": SENDER,
+        "PUBLIC_URL": "http://127.0.0.1:9",
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "token",
+        "MAX_PER_RECIPIENT_PER_HOUR": "1",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    settings.current.cache_clear()
+    db.engine.cache_clear()
+    yield monkeypatch
+    db.engine().dispose()
+    settings.current.cache_clear()
+    db.engine.cache_clear()
+
+
+def running(*people: int) -> UUID:
+    with db.transaction() as session:
+        blast = factories.blast(session, status=BlastStatus.SENDING, started_at=utc_now())
+        for number in people:
+            factories.delivery(session, number, blast_id=blast.id)
+        return blast.id
+
+
+def a_reply_to(number: int) -> None:
+    with db.transaction() as session:
+        factories.delivery(session, number)
+
+
+def become(blast_id: UUID, **values: Any) -> None:
+    with db.transaction() as session:
+        session.execute(sa.update(Blast).where(col(Blast.id) == blast_id).values(**values))
+
+
+def claimed() -> list[str]:
+    with db.reading() as session:
+        found = session.scalars(sa.select(col(Delivery.address)).where(col(Delivery.status) == DeliveryStatus.CLAIMED))
+        return sorted(found)
+
+
+def waits_for_a_turn() -> bool:
+    """Tell whether anybody waits for others' claims to end."""
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with db.reading() as session:
+        return bool(session.scalar(waiting))
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(5_000):
+        if is_so():
+            return
+        Event().wait(0.001)
+    raise AssertionError("It never came to that.")
+
+
+@contextmanager
+def slow(monkeypatch: pytest.MonkeyPatch, first: Ledger) -> Iterator[Future[list[Any]]]:
+    """Have a ledger claim, and keep it from committing while the body runs."""
+    has_claimed, may_commit = Event(), Event()
+    real = sending.claim
+
+    def held_up(session: Session, lane: UUID | None, **about: Any) -> sending.Claims:
+        claims = real(session, lane, **about)
+        if claims and not may_commit.is_set() and not has_claimed.is_set():
+            has_claimed.set()
+            assert may_commit.wait(10)
+        return claims
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        patch.setattr(sending, "claim", held_up)
+        claiming: Future[list[Any]] = pool.submit(first.claim, 1)
+        try:
+            assert has_claimed.wait(10)
+            yield claiming
+        finally:
+            may_commit.set()
+
+
+def knowing(blast_id: UUID) -> Ledger:
+    """Return a ledger that has claimed of the blast that runs."""
+    mine = Ledger(SENDER)
+    assert mine.claim(1)
+    return mine
+
+
+def test_a_reply_that_comes_while_a_blasts_copy_is_claimed_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = knowing(running(1, 2))
+    with ThreadPoolExecutor(1) as pool, slow(monkeypatch, first):
+        a_reply_to(2)
+        second = pool.submit(Ledger(SENDER).claim, 9)
+        until(lambda: waits_for_a_turn() or second.done())
+        assert not second.done()
+    assert second.result(10) == []
+    assert claimed() == [factories.phone(1), factories.phone(2)]
+
+
+def test_a_blast_that_runs_as_another_is_paused_counts_what_is_still_claimed_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = running(1, 2)
+    first = knowing(one)
+    with ThreadPoolExecutor(1) as pool, slow(monkeypatch, first):
+        become(one, status=BlastStatus.PAUSED)
+        running(2)
+        second = pool.submit(Ledger(SENDER).claim, 9)
+        until(lambda: waits_for_a_turn() or second.done())
+        assert not second.done()
+    assert second.result(10) == []
+
+
+def test_a_blast_that_was_resumed_counts_what_is_still_claimed_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each process knows its own from before, so that only the time of the resumption tells that others ran between."""
+    one = running(1, 2)
+    first = knowing(one)
+    become(one, status=BlastStatus.PAUSED)
+    other = running(3, 2, 4)
+    second = knowing(other)
+    become(other, status=BlastStatus.PAUSED)
+    become(one, status=BlastStatus.SENDING, resumed_at=utc_now())
+    with ThreadPoolExecutor(1) as pool, slow(monkeypatch, first):
+        become(one, status=BlastStatus.PAUSED)
+        become(other, status=BlastStatus.SENDING, resumed_at=utc_now())
+        claiming = pool.submit(second.claim, 9)
+        until(lambda: waits_for_a_turn() or claiming.done())
+        assert not claiming.done()
+    assert factories.phone(2) not in {claim.address for claim in claiming.result(10)}
+
+
+def test_claims_of_one_blast_wait_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    blast_id = running(1, 2, 3, 4)
+    first, second = knowing(blast_id), knowing(blast_id)
+    with ThreadPoolExecutor(1) as pool, slow(monkeypatch, first):
+        assert pool.submit(second.claim, 9).result(10)
+
+
+def test_a_claim_that_does_not_end_lets_no_other_claim_what_it_may_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "_PATIENCE_S", 0.05)
+    running(1)
+    a_reply_to(1)
+    mine = Ledger(SENDER)
+    with db.transaction() as stuck:
+        alone(stuck, "claims", patience_s=1)
+        with pytest.raises(OperationalError):
+            mine.claim(9)
+    assert claimed() == []
+    assert len(mine.claim(9)) == 1
+
+
+def test_waiting_for_a_turn_bounds_no_other_wait_of_the_transaction() -> None:
+    with db.transaction() as session:
+        alone(session, "claims", patience_s=0.05)
+        assert session.scalar(sa.text("SHOW lock_timeout")) == "0"
