@@ -55,10 +55,7 @@ def take_due(session: Session, *, now: datetime) -> list[tuple[Outgoing, datetim
     taken = session.execute(
         sa.update(Delivery)
         .where(col(Delivery.id).in_(sa.select(due.c.id)))
-        .values(
-            looks=sa.case((col(Delivery.looks) < _FEWEST_LOOKS, col(Delivery.looks) + 1), else_=_FEWEST_LOOKS),
-            not_before=sa.case((col(Delivery.untraced_at).is_(None), now + _LOOK_AGAIN), else_=now + _LOOK_SELDOM),
-        )
+        .values(not_before=sa.case((col(Delivery.untraced_at).is_(None), now + _LOOK_AGAIN), else_=now + _LOOK_SELDOM))
         .returning(
             col(Delivery.id),
             col(Delivery.attempt),
@@ -126,11 +123,22 @@ def settle(
         for key, trace in found.items()
         if trace is not None
     ]
+    _count_looks(session, list(found))
     receipts.apply(session, traces, now=now)
     untraced = [key for key, trace in found.items() if trace is None]
     if may_resend:
         _resend(session, untraced, now=now)
     _hand_over(session, untraced, now=now)
+
+
+def _count_looks(session: Session, ids: Sequence[int]) -> None:
+    """Count the looks that were answered: a provider that doesn't answer says nothing about what it has."""
+    session.execute(
+        sa.update(Delivery)
+        .where(col(Delivery.id).in_(ids), col(Delivery.looks) < _FEWEST_LOOKS)
+        .values(looks=col(Delivery.looks) + 1)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _resend(session: Session, ids: Sequence[int], *, now: datetime) -> None:

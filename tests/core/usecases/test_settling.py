@@ -108,6 +108,23 @@ def test_a_clock_put_forward_does_not_have_it_sent_again_while_its_call_is_under
     assert status(session) is DeliveryStatus.PENDING
 
 
+def test_a_look_that_was_not_answered_counts_for_nothing(session: Session, unknown: Delivery) -> None:
+    for minute in range(3):
+        assert settling.take_due(session, now=NOON + timedelta(hours=1) + minute * MINUTE)
+        settling.settle(session, {}, attempts={}, may_resend=True, now=NOON + timedelta(hours=1) + minute * MINUTE)
+    for minute in range(3, 6):
+        assert status(session) is DeliveryStatus.UNKNOWN
+        look_up(session, None, after=timedelta(hours=1) + minute * MINUTE, before=0)
+    assert status(session) is DeliveryStatus.PENDING
+
+
+def test_a_person_is_asked_only_after_looks_that_were_answered(session: Session, unknown: Delivery) -> None:
+    for minute in range(3):
+        settling.take_due(session, now=NOON + timedelta(hours=1) + minute * MINUTE)
+    look_up(session, None, after=timedelta(hours=1) + 3 * MINUTE, may_resend=False, before=0)
+    assert session.scalars(sa.select(col(Delivery.untraced_at))).one() is None
+
+
 def test_in_a_storm_of_unknowns_each_gets_its_look_before_any_gets_a_second(session: Session) -> None:
     for number in range(120):
         factories.delivery(session, number, body="See you at 6")
@@ -117,5 +134,7 @@ def test_in_a_storm_of_unknowns_each_gets_its_look_before_any_gets_a_second(sess
     looked: list[int] = []
     for minutes in range(1, 4):
         taken = settling.take_due(session, now=NOON + minutes * MINUTE)
-        looked += [outgoing.delivery_id for outgoing, _ in taken]
+        attempts = {outgoing.delivery_id: outgoing.attempt for outgoing, _ in taken}
+        settling.settle(session, dict.fromkeys(attempts), attempts=attempts, may_resend=True, now=NOON)
+        looked += attempts
     assert len(set(looked)) == 120
