@@ -44,6 +44,7 @@ class Delivery(SQLModel, table=True):
     `rank`: how far receipts have brought it, see `core.domain.receipts`; it never falls. `looks`: how often an unknown
     was looked up, as far as that is counted. `was_resent`: one that left no trace at the provider was sent once more.
     `untraced_at`: since when a person has to say what becomes of an unknown; one with an `ended_at` was left as it is.
+    `other_sid`: the provider took it under this id as well, so that it may have gone twice.
     `error_code`: the provider's, 0 for none. `segments`: as counted by us when it left.
     """
 
@@ -91,6 +92,12 @@ class Delivery(SQLModel, table=True):
             postgresql_where=sa.text("status IN ('claimed', 'unknown')"),
             sqlite_where=sa.text("status IN ('claimed', 'unknown')"),
         ),
+        sa.Index(
+            "ix_deliveries_maybe_twice",
+            "blast_id",
+            postgresql_where=sa.text("other_sid IS NOT NULL"),
+            sqlite_where=sa.text("other_sid IS NOT NULL"),
+        ),
         sa.Index("ix_deliveries_address_claimed_at", "address", "claimed_at"),
     )
 
@@ -112,6 +119,7 @@ class Delivery(SQLModel, table=True):
     rank: int = Field(default=0, sa_type=sa.SmallInteger)
     segments: int = Field(default=0, sa_type=sa.SmallInteger)
     provider_sid: str | None = Field(default=None, max_length=64)
+    other_sid: str | None = Field(default=None, max_length=64)
     error_code: int = 0
     error: str = ""
     staff_id: UUID | None = Field(default=None, foreign_key="staff.id")
