@@ -52,6 +52,7 @@ class _Row:
     standing: Standing
     sid: str | None
     has_moved: bool = False
+    other_sid: str | None = None
 
     @property
     def has_newly_failed(self) -> bool:
@@ -71,6 +72,7 @@ def apply(session: Session, receipts: Sequence[Incoming], *, now: datetime) -> i
     new = _keep(session, receipts, owners, now=now)
     moved = [row for row in rows.everything if row.has_moved]
     _move(session, moved, now=now)
+    _name_others(session, rows.everything)
     _follow(session, [row for row in moved if row.has_newly_failed], now=now)
     return new
 
@@ -109,10 +111,12 @@ class _Rows:
         return None if row is None or row.delivery.attempt == 0 else row
 
     def name(self, row: _Row, sid: str) -> None:
-        """Remember a message's id at the provider: the report may be the first to tell it."""
+        """Remember a message's id at the provider: the report may be the first to tell it, or tell of a second one."""
         if row.sid is None:
             row.sid = sid
             self._by_sid[sid] = row
+        elif row.sid != sid:
+            row.other_sid = sid
 
 
 def _lock(session: Session, receipts: Sequence[Incoming]) -> _Rows:
@@ -195,6 +199,18 @@ def _move(session: Session, moved: Sequence[_Row], *, now: datetime) -> None:
         for row in moved
     ]
     session.execute(_moving(on_postgresql=is_postgresql(session)), {"told": document(session, rows), "now": now})
+
+
+def _name_others(session: Session, rows: Iterable[_Row]) -> None:
+    """Keep the ids of texts that were sent again and had left the first time after all."""
+    for row in rows:
+        if row.other_sid:
+            session.execute(
+                sa.update(Delivery)
+                .where(col(Delivery.id) == row.delivery.id)
+                .values(other_sid=row.other_sid)
+                .execution_options(synchronize_session=False)
+            )
 
 
 @lru_cache(maxsize=2)

@@ -19,7 +19,7 @@ from core.usecases.sending import Claimed
 _LOOK_UP_AFTER = timedelta(seconds=30)
 _IS_OPEN = (DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN)
 # One that left no trace was put back to be sent again, and now its answer comes after all: it has left.
-_IS_NOT_SENT_AGAIN = (*_IS_OPEN, DeliveryStatus.PENDING)
+_MAY_HAVE_LEFT = (*_IS_OPEN, DeliveryStatus.PENDING)
 _COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "id": sa.BigInteger(),
     "attempt": sa.Integer(),
@@ -52,7 +52,8 @@ def record(
     """Write what the provider answered at once: accepted, refused (tried again later or for good), or unknown.
 
     Only rows that are still `claimed` or `unknown` in the same attempt move: a receipt may have been quicker. What was
-    accepted after all moves also when it was put back, as long as it isn't claimed again.
+    accepted after all moves also when it was put back, or claimed again: then it is known to have left, and isn't tried
+    any more. When it has left again by then, both of the provider's ids are kept.
     `retry_after`: seconds to wait after the first, second … try.
     Refusals have their consequences in the same transaction: an opt-out, a dead number, a blast that must pause.
     """
@@ -68,8 +69,10 @@ def record(
         sa.update(Delivery)
         .where(
             col(Delivery.id) == told.c.id,
-            col(Delivery.attempt) == told.c.attempt,
-            col(Delivery.status).in_(_IS_OPEN) | (is_accepted & col(Delivery.status).in_(_IS_NOT_SENT_AGAIN)),
+            sa.or_(
+                sa.and_(col(Delivery.attempt) == told.c.attempt, col(Delivery.status).in_(_IS_OPEN)),
+                sa.and_(is_accepted, col(Delivery.attempt) >= told.c.attempt, col(Delivery.status).in_(_MAY_HAVE_LEFT)),
+            ),
         )
         .values(
             status=told.c.status,
@@ -84,7 +87,7 @@ def record(
         .execution_options(synchronize_session=False)
     )
     if _count(moved) < len(results):
-        _add_segments(session, [result.claim for result in results])
+        _add(session, results)
     consequences.follow(session, _refusals(results), now=now)
 
 
@@ -102,6 +105,7 @@ def take_sid(session: Session, result: Result, *, now: datetime) -> int:
         .values(
             status=DeliveryStatus.UNKNOWN,
             provider_sid=None,
+            other_sid=None,
             rank=0,
             looks=0,
             not_before=now,
@@ -127,13 +131,34 @@ def _accept(session: Session, results: Sequence[Result], *, now: datetime) -> No
         "now": now,
     }
     if _count(session.execute(_ACCEPTING, bound)) < len(claims):
-        _add_segments(session, claims)
+        _add(session, results)
 
 
-def _add_segments(session: Session, claims: Sequence[Claimed]) -> None:
-    """Write what left under rows that a receipt has moved already: it knows everything but their segments."""
-    rows = [{"id": claim.id, "attempt": claim.attempt, "segments": claim.segments} for claim in claims]
-    told = recordset(session, "told", {name: _COLUMNS[name] for name in ("id", "attempt", "segments")}, rows)
+def _add(session: Session, results: Sequence[Result]) -> None:
+    """Write what left under rows that have moved already: a receipt knows everything but their segments.
+
+    An id that isn't theirs is that of an earlier attempt, whose answer comes after the text was sent again.
+    """
+    rows = [
+        {
+            "id": claim.id,
+            "attempt": claim.attempt,
+            "segments": claim.segments,
+            "sid": outcome.sid if isinstance(outcome, Accepted) else None,
+        }
+        for claim, outcome, _ in results
+    ]
+    told = recordset(session, "told", {name: _COLUMNS[name] for name in ("id", "attempt", "segments", "sid")}, rows)
+    is_other = col(Delivery.provider_sid) != told.c.sid
+    session.execute(
+        sa.update(Delivery)
+        .where(col(Delivery.id) == told.c.id, told.c.sid.is_not(None), is_other | col(Delivery.provider_sid).is_(None))
+        .values(
+            provider_sid=sa.func.coalesce(col(Delivery.provider_sid), told.c.sid),
+            other_sid=sa.case((is_other, told.c.sid), else_=col(Delivery.other_sid)),
+        )
+        .execution_options(synchronize_session=False)
+    )
     session.execute(
         sa.update(Delivery)
         .where(
@@ -160,8 +185,8 @@ def _accepting() -> sa.Update:
         sa.update(table)
         .where(
             table.c.id == told.c.id,
-            table.c.attempt == told.c.attempt,
-            table.c.status.in_([status.value for status in _IS_NOT_SENT_AGAIN]),
+            table.c.attempt >= told.c.attempt,
+            table.c.status.in_([status.value for status in _MAY_HAVE_LEFT]),
         )
         .values(
             status=DeliveryStatus.ACCEPTED.value,

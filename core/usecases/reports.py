@@ -21,8 +21,9 @@ _MOST_OPENINGS = 8
 class Progress:
     """The counts of a blast at one instant. `rate`: messages per second of late; `failures`: by provider code.
 
-    Of the unknowns, `undecided` wait for a person, and `left` are as final as they can be. `openings`: how many wait
-    for which instant, the next few, before they are tried for the first time; `waits_until`: the last of all of them.
+    Of the unknowns, `undecided` wait for a person, and `left` are as final as they can be. `maybe_twice`: what the
+    provider took under two ids, since it was sent again before the first answer came. `openings`: how many wait for
+    which instant, the next few, before they are tried for the first time; `waits_until`: the last of all of them.
     """
 
     counts: Mapping[DeliveryStatus, int]
@@ -33,6 +34,7 @@ class Progress:
     waits_until: datetime | None
     undecided: int = 0
     left: int = 0
+    maybe_twice: int = 0
     openings: Sequence[tuple[datetime, int]] = ()
 
     @property
@@ -96,6 +98,7 @@ def progress(session: Session, blast_id: UUID, *, now: datetime) -> Progress:
         waits_until=_waits_until(session, blast_id, now),
         undecided=undecided,
         left=left,
+        maybe_twice=_maybe_twice(session, blast_id),
         openings=_openings(session, blast_id, now),
     )
 
@@ -109,6 +112,11 @@ def _unknowns(session: Session, blast_id: UUID) -> tuple[int, int]:
         ).where(col(Delivery.blast_id) == blast_id, col(Delivery.status) == DeliveryStatus.UNKNOWN)
     ).one()
     return row[0], row[1]
+
+
+def _maybe_twice(session: Session, blast_id: UUID) -> int:
+    query = sa.select(sa.func.count()).where(col(Delivery.blast_id) == blast_id, col(Delivery.other_sid).is_not(None))
+    return session.scalar(query) or 0
 
 
 def _failures(session: Session, blast_id: UUID, counts: Mapping[DeliveryStatus, int]) -> dict[int, int]:

@@ -74,14 +74,14 @@ def take_due(session: Session, *, now: datetime) -> list[tuple[Outgoing, datetim
 
 def sids_of_others(session: Session, sought: Sequence[tuple[Outgoing, datetime]]) -> set[str]:
     """Return the provider's ids of whatever else went to these addresses: none of them is what is sought."""
-    found = session.scalars(
-        sa.select(col(Delivery.provider_sid)).where(
+    found = session.execute(
+        sa.select(col(Delivery.provider_sid), col(Delivery.other_sid)).where(
             col(Delivery.address).in_({outgoing.address for outgoing, _ in sought}),
             col(Delivery.id).not_in([outgoing.delivery_id for outgoing, _ in sought]),
             col(Delivery.provider_sid).is_not(None),
         )
     )
-    return {sid for sid in found if sid}
+    return {sid for row in found for sid in row if sid}
 
 
 def _blast_of(row: sa.Row[Any]) -> str:

@@ -68,3 +68,14 @@ def test_an_approver_leaves_it(stage: Stage) -> None:
     stage.press("blast.pause", user=stages.APPROVER2)
     tell()
     assert "Paused" in str(stage.card()["blocks"])
+
+
+def test_the_card_says_how_many_may_have_gone_twice_and_what_prevents_it(stage: Stage) -> None:
+    blast_id = running(stage)
+    assert "gone twice" not in str(stage.card()["blocks"])
+    with db.transaction() as session:
+        session.execute(sa.update(Delivery).values(other_sid="SM1"))
+    updates.refresh_card.fn(str(blast_id))
+    card = str(stage.card()["blocks"])
+    assert "May have gone twice: 2." in card
+    assert "RESEND_UNTRACED=false" in card

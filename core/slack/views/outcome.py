@@ -123,7 +123,17 @@ def _troubles(facts: Facts) -> list[str]:
         f"Failures: {'; '.join(causes)}" if causes else "",
         f"Skipped: {reasons(progress.skipped)}" if progress.skipped else "",
         f"Opted out since it began: {facts.opt_outs:,}" if facts.opt_outs else "",
+        _maybe_twice(progress.maybe_twice),
     ]
+
+
+def _maybe_twice(count: int) -> str:
+    if not count:
+        return ""
+    return (
+        f"May have gone twice: {count:,}. The provider's answer was lost, its list showed no trace, and it was sent "
+        "again; then the first one turned out to have left. To have a person decide instead, set `RESEND_UNTRACED=false`."
+    )
 
 
 def _share(count: int, of: int) -> str:
