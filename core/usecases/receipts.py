@@ -9,16 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col
 
-from core import outbox, settings
+from core import settings
 from core.domain import failures
 from core.domain.caps import DAY_IS_OVER, next_midnight
-from core.domain.events import ConversationChanged
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import ENDS, FAILURES, Incoming, Standing, settle
-from core.models import Blast, Delivery, DeliveryKind, Receipt, SuppressionCause
+from core.models import Blast, Delivery, Receipt, SuppressionCause
 from core.models.columns import JSON, UtcDateTime
 from core.models.dialect import document, insert_into, is_postgresql, recordset_of
-from core.usecases import caps, consequences, suppression
+from core.usecases import caps, consequences, suppression, text_backs
 from core.usecases.consequences import Refusal
 
 # A report of a message that we never get to know (sent by hand at the provider, say) isn't looked at for ever.
@@ -253,7 +252,8 @@ def _follow(session: Session, failed: Sequence[_Row], *, now: datetime) -> None:
     if any(refusal.failure.code in DAY_IS_OVER for refusal in refusals):
         # Who is with that carrier we can't know: waiting costs a few hours, going on costs them the message.
         caps.hold(session, until=next_midnight(settings.current().daily_cap_zone, now))
-    _tell_staff(session, failed, now=now)
+    for row, refusal in zip(failed, refusals, strict=True):
+        text_backs.tell_failed(session, row.delivery.kind, row.delivery.conversation_id, refusal.failure, now=now)
 
 
 def _strike(session: Session, refusal: Refusal, *, now: datetime) -> None:
@@ -308,12 +308,3 @@ def _hold_when_filtered(session: Session, refusal: Refusal, *, now: datetime) ->
     filtered = sum(failures.classify(code, at_create=False).cls == "content" for code in latest if code)
     if failures.too_many_filtered(filtered, of=len(latest)):
         consequences.hold(session, refusal.blast_id, refusal.failure, now=now)
-
-
-def _tell_staff(session: Session, failed: Sequence[_Row], *, now: datetime) -> None:
-    """Tell the thread of a conversation that staff's reply didn't arrive."""
-    for row in failed:
-        if row.delivery.kind is DeliveryKind.REPLY and row.delivery.conversation_id:
-            failure = failures.classify(row.standing.error_code, at_create=False)
-            note = f"The text back did not arrive: {failure.title} ({failure.code}). {failure.advice}"
-            outbox.record(session, ConversationChanged(row.delivery.conversation_id, note=note), now=now)

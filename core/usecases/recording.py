@@ -13,7 +13,7 @@ from core.domain.lifecycles import DeliveryStatus
 from core.models import Delivery
 from core.models.columns import UtcDateTime
 from core.models.dialect import array, is_postgresql, recordset, unnested
-from core.usecases import consequences
+from core.usecases import consequences, text_backs
 from core.usecases.sending import Claimed
 
 _LOOK_UP_AFTER = timedelta(seconds=30)
@@ -84,11 +84,13 @@ def record(
             not_before=sa.func.coalesce(told.c.not_before, col(Delivery.not_before)),
             ended_at=told.c.ended_at,
         )
+        .returning(col(Delivery.id), col(Delivery.status), col(Delivery.conversation_id))
         .execution_options(synchronize_session=False)
-    )
-    if _count(moved) < len(results):
+    ).all()
+    if len(moved) < len(results):
         _add(session, results)
     consequences.follow(session, _refusals(results), now=now)
+    _tell_of_text_backs(session, results, moved, now=now)
 
 
 def take_sid(session: Session, result: Result, *, now: datetime) -> int:
@@ -231,6 +233,21 @@ def _refused(refused: Refused, result: Result, max_attempts: int, retry_after: S
 def may_try_again(refused: Refused) -> bool:
     """Tell whether a message that is known not to have left may be sent again by itself."""
     return retries.is_transient(refused) or _failure(refused).retry != "never"
+
+
+def _tell_of_text_backs(
+    session: Session, results: Sequence[Result], moved: Sequence[sa.Row[Any]], *, now: datetime
+) -> None:
+    """Tell of those that were refused for good, and weren't before."""
+    threads = {row.id: row.conversation_id for row in moved if row.status is DeliveryStatus.REFUSED}
+    for claim, outcome, _ in results:
+        if claim.id not in threads or not isinstance(outcome, Refused):
+            continue
+        thread = threads[claim.id]
+        if retries.is_transient(outcome):
+            text_backs.tell_given_up(session, claim.kind, thread, now=now)
+        else:
+            text_backs.tell_failed(session, claim.kind, thread, _failure(outcome), now=now)
 
 
 def _failure(refused: Refused) -> failures.Failure:

@@ -13,7 +13,7 @@ from core.domain.lifecycles import IN_FLIGHT, BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus, ChannelName, Delivery, DeliveryKind, SkipReason, Suppression
 from core.models.columns import UtcDateTime
 from core.models.dialect import read_in_order, recordset
-from core.usecases import reach
+from core.usecases import reach, text_backs
 from core.usecases.merging import merged
 from core.usecases.planning import BLAST_PRIORITY
 
@@ -175,6 +175,10 @@ def claim(
     read_in_order(session)
     rows = session.execute(_claiming(is_urgent=lane is None, is_capped=is_capped), bound).all()
     claimed = [row for row in rows if row.status == DeliveryStatus.CLAIMED.value]
+    if lane is None:
+        for row in rows:
+            if row.skip_reason:
+                text_backs.tell_skipped(session, _KINDS[row.kind], row.conversation_id, row.skip_reason, now=now)
     return Claims(_with_bodies(session, lane, claimed, now=now), looked_at=len(rows))
 
 
@@ -201,7 +205,8 @@ def _claiming(*, is_urgent: bool, is_capped: bool) -> sa.Update:
     due = sa.select(due.c.id, due.c.cause, has_had_enough.label("has_had_enough")).cte("judged")
     is_suppressed = due.c.cause.is_not(None)
     may_go = sa.not_(sa.or_(is_suppressed, due.c.has_had_enough))
-    told = ("id", "attempt", "address", "body", "contact_id", "closes_at")
+    told = ["id", "attempt", "address", "body", "contact_id", "closes_at", *(["conversation_id"] if is_urgent else [])]
+    words = ["status", "kind", *(["skip_reason"] if is_urgent else [])]
     return (
         sa.update(_TABLE)
         .where(_TABLE.c.id == due.c.id)
@@ -217,8 +222,8 @@ def _claiming(*, is_urgent: bool, is_capped: bool) -> sa.Update:
             ended_at=sa.case((is_suppressed, now), else_=None),
             not_before=sa.case((due.c.has_had_enough, _later()), else_=_TABLE.c.not_before),
         )
-        # Plain text for the two enums: turning every row's into a member costs more than all else here.
-        .returning(*(_TABLE.c[name] for name in told), *(_as_text(name) for name in ("status", "kind")))
+        # Plain text for the enums: turning every row's into a member costs more than all else here.
+        .returning(*(_TABLE.c[name] for name in told), *(_as_text(name) for name in words))
     )
 
 

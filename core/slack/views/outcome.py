@@ -132,7 +132,7 @@ def _maybe_twice(count: int) -> str:
         return ""
     return (
         f"May have gone twice: {count:,}. The provider's answer was lost, its list showed no trace, and it was sent "
-        "again; then the first one turned out to have left. To have a person decide instead, set `RESEND_UNTRACED=false`."
+        "again; then the first one turned out to have left. `RESEND_UNTRACED=false` has a person decide instead."
     )
 
 
