@@ -44,12 +44,23 @@ def read_in_order(session: Session) -> None:
         session.execute(_IN_ORDER)
 
 
+def look_up_by_index(session: Session) -> None:
+    """Have PostgreSQL find rows by their keys, and never read a whole table for them, until the transaction's end.
+
+    While a table is small that would be quicker, and such a plan, once made, is kept until statistics are made anew:
+    by then a blast to many may have been planned. What must read a whole table all the same isn't compiled for it.
+    """
+    if is_postgresql(session):
+        session.connection().execute(_BY_INDEX)
+
+
 # One round trip: the columns are computed in order, and the limit holds for this wait alone.
 _TURN = (
     "SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock{kind}(hashtext(:what)), "
     "set_config('lock_timeout', '0', true)"
 )
 _ALONE, _AMONG_OTHERS = sa.text(_TURN.format(kind="")), sa.text(_TURN.format(kind="_shared"))
+_BY_INDEX = sa.text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
 _IN_ORDER = sa.text("SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)")
 
 
@@ -73,17 +84,40 @@ def recordset(
     """
     on_postgresql = is_postgresql(session)
     return _recordset(
-        name, columns, sa.bindparam(None, document(session, rows), type_=sa.Text()), on_postgresql=on_postgresql
+        name, columns, sa.bindparam(None, _document(session, rows), type_=sa.Text()), on_postgresql=on_postgresql
     )
 
 
-def recordset_of(name: str, columns: Mapping[str, sa.types.TypeEngine[Any]], *, on_postgresql: bool) -> sa.FromClause:
-    """Return the same for a statement that is made once: its rows are bound as `name`, written by `document`."""
-    return _recordset(name, columns, sa.bindparam(name, type_=sa.Text()), on_postgresql=on_postgresql)
+def rows_of(name: str, columns: Mapping[str, sa.types.TypeEngine[Any]], *, on_postgresql: bool) -> sa.FromClause:
+    """Return rows to join with in a statement that is made once; they are bound by `bind_rows`."""
+    if on_postgresql:
+        return unnested(name, columns)
+    return _recordset(name, columns, sa.bindparam(name, type_=sa.Text()), on_postgresql=False)
 
 
-def document(session: Session, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write rows as a `recordset_of` reads them."""
+def bind_rows(session: Session, name: str, columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the parameters that `rows_of` reads: numbers, text, None, or whatever JSON is made of."""
+    if is_postgresql(session):
+        return {f"{name}_{key}": array([row[key] for row in rows]) for key in columns}
+    return {name: _document(session, rows)}
+
+
+def is_one_of(
+    column: sa.ColumnElement[Any], name: str, kind: sa.types.TypeEngine[Any], *, on_postgresql: bool
+) -> sa.ColumnElement[bool]:
+    """Return the condition that a column has one of the values bound as `name`, in a statement that is made once."""
+    values = sa.bindparam(name, type_=sa.Text())
+    if on_postgresql:
+        return column == sa.func.any(sa.cast(values, postgresql.ARRAY(kind)))
+    return column.in_(sa.select(sa.func.json_each(values).table_valued("value", name=f"{name}_each").c.value))
+
+
+def bind_values(session: Session, values: Sequence[int | str]) -> str:
+    """Write values as `is_one_of` reads them."""
+    return array(values) if is_postgresql(session) else json.dumps(values)
+
+
+def _document(session: Session, rows: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps(rows, separators=(",", ":"), default=_stored_as(session))
 
 
@@ -114,16 +148,22 @@ def unnested(name: str, columns: Mapping[str, sa.types.TypeEngine[Any]]) -> sa.F
     return sa.func.unnest(*arrays).table_valued(*typed, name=name).render_derived()
 
 
-def array(values: Iterable[int | str]) -> str:
-    """Write an array as PostgreSQL reads it."""
+def array(values: Iterable[int | str | Mapping[str, Any] | None]) -> str:
+    """Write an array as PostgreSQL reads it; a mapping becomes JSON."""
     return "{" + ",".join([_element(value) for value in values]) + "}"
 
 
-def _element(value: int | str) -> str:
-    if isinstance(value, int) or (value.isalnum() and value.isascii() and value.lower() != "null"):
+def _element(value: int | str | Mapping[str, Any] | None) -> str:
+    if isinstance(value, str):
+        if value.isalnum() and value.isascii() and value.lower() != "null":
+            return value
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    if isinstance(value, int):
         return str(value)
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    if value is None:
+        return "NULL"
+    return _element(json.dumps(value, separators=(",", ":"))) if value else '"{}"'
 
 
 def alone(session: Session, what: str, *, patience_s: float) -> None:

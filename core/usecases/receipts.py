@@ -16,7 +16,7 @@ from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import ENDS, FAILURES, Incoming, Standing, settle
 from core.models import Blast, Delivery, Receipt, SuppressionCause
 from core.models.columns import JSON, UtcDateTime
-from core.models.dialect import document, insert_into, is_postgresql, recordset_of
+from core.models.dialect import bind_rows, bind_values, insert_into, is_one_of, is_postgresql, look_up_by_index, rows_of
 from core.usecases import caps, consequences, suppression, text_backs
 from core.usecases.consequences import Refusal
 
@@ -25,7 +25,6 @@ _LATE_AT_MOST = timedelta(days=1)
 _MOST_LATE = 500
 # Each statement is made once and the same however many reports there are: making one costs as much as running it.
 _TABLE = SQLModel.metadata.tables[Delivery.__tablename__]
-_KEYS: dict[str, sa.types.TypeEngine[Any]] = {"id": sa.BigInteger(), "sid": sa.Text()}
 _LEDGER: dict[str, sa.types.TypeEngine[Any]] = {
     "provider_sid": sa.Text(),
     "status": sa.Text(),
@@ -120,21 +119,25 @@ class _Rows:
 
 def _lock(session: Session, receipts: Sequence[Incoming]) -> _Rows:
     """Find the deliveries concerned, locked in one order, so that two batches can't wait for each other."""
-    told = [{"id": receipt.delivery_id, "sid": receipt.provider_sid} for receipt in receipts]
-    statement = _locking(on_postgresql=is_postgresql(session))
-    return _Rows(session.execute(statement, {"told": document(session, told)}).all())
+    ids = {receipt.delivery_id for receipt in receipts if receipt.delivery_id is not None}
+    sids = {receipt.provider_sid for receipt in receipts}
+    bound = {"ids": bind_values(session, [*ids]), "sids": bind_values(session, [*sids])}
+    look_up_by_index(session)
+    return _Rows(session.connection().execute(_locking(on_postgresql=is_postgresql(session)), bound).all())
 
 
 @lru_cache(maxsize=2)
 def _locking(*, on_postgresql: bool) -> sa.Select[Any]:
-    told = recordset_of("told", _KEYS, on_postgresql=on_postgresql)
-    by_sid = sa.select(_TABLE.c.id).join(told, _TABLE.c.provider_sid == told.c.sid)
-    wanted = sa.select(told.c.id).where(told.c.id.is_not(None)).union(by_sid)
     columns = ("id", "status", "rank", "error_code", "provider_sid", "attempt")
     more = ("kind", "address", "blast_id", "conversation_id")
+    is_told = is_one_of(_TABLE.c.provider_sid, "sids", sa.Text(), on_postgresql=on_postgresql)
     return (
         sa.select(*(_TABLE.c[name] for name in (*columns, *more)))
-        .where(_TABLE.c.id.in_(wanted))
+        .where(
+            is_one_of(_TABLE.c.id, "ids", sa.BigInteger(), on_postgresql=on_postgresql)
+            # Said in so many words, it lets the index serve that leaves out what has none.
+            | (is_told & _TABLE.c.provider_sid.is_not(None))
+        )
         .order_by(_TABLE.c.id)
         .with_for_update()
     )
@@ -166,13 +169,13 @@ def _keep(session: Session, receipts: Sequence[Incoming], owners: Sequence[int |
         for receipt, owner in zip(receipts, owners, strict=True)
     ]
     rows.sort(key=lambda row: (row["provider_sid"], row["status"], row["error_code"]))
-    bound = {"told": document(session, rows), "now": now}
-    return len(session.execute(_keeping(on_postgresql=is_postgresql(session)), bound).all())
+    bound: dict[str, Any] = {**bind_rows(session, "told", _LEDGER, rows), "now": now}
+    return len(session.connection().execute(_keeping(on_postgresql=is_postgresql(session)), bound).all())
 
 
 @lru_cache(maxsize=2)
 def _keeping(*, on_postgresql: bool) -> sa.sql.dml.ReturningInsert[Any]:
-    told = recordset_of("told", _LEDGER, on_postgresql=on_postgresql)
+    told = rows_of("told", _LEDGER, on_postgresql=on_postgresql)
     # SQLite takes ON CONFLICT for a part of the SELECT unless that has a WHERE.
     new = sa.select(*told.c, sa.bindparam("now", type_=UtcDateTime())).where(told.c.provider_sid.is_not(None))
     ledger = SQLModel.metadata.tables[Receipt.__tablename__]
@@ -197,7 +200,9 @@ def _move(session: Session, moved: Sequence[_Row], *, now: datetime) -> None:
         }
         for row in moved
     ]
-    session.execute(_moving(on_postgresql=is_postgresql(session)), {"told": document(session, rows), "now": now})
+    ids = bind_values(session, [row.delivery.id for row in moved])
+    bound: dict[str, Any] = {**bind_rows(session, "told", _COLUMNS, rows), "ids": ids, "now": now}
+    session.connection().execute(_moving(on_postgresql=is_postgresql(session)), bound)
 
 
 def _name_others(session: Session, rows: Iterable[_Row]) -> None:
@@ -214,11 +219,11 @@ def _name_others(session: Session, rows: Iterable[_Row]) -> None:
 
 @lru_cache(maxsize=2)
 def _moving(*, on_postgresql: bool) -> sa.Update:
-    told = recordset_of("told", _COLUMNS, on_postgresql=on_postgresql)
+    told = rows_of("told", _COLUMNS, on_postgresql=on_postgresql)
     now = sa.bindparam("now", type_=UtcDateTime())
     return (
         sa.update(_TABLE)
-        .where(_TABLE.c.id == told.c.id)
+        .where(_TABLE.c.id == told.c.id, is_one_of(_TABLE.c.id, "ids", sa.BigInteger(), on_postgresql=on_postgresql))
         .values(
             status=told.c.status,
             rank=told.c.rank,
