@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import structlog
@@ -24,7 +25,8 @@ class Batcher(Generic[T]):
     """One writer, with a thread of its own, for what many requests bring.
 
     `write` saves a batch, whole or not at all; it runs in the thread. `give_way` is awaited before each batch, for what
-    must never stand behind it. `most` bounds a batch, `room` what may wait.
+    must never stand behind it. A batch is begun as soon as `enough` wait, or `linger_s` after the first of it has come.
+    `most` bounds it, `room` what may wait.
     """
 
     def __init__(
@@ -32,17 +34,20 @@ class Batcher(Generic[T]):
         write: Callable[[Sequence[T]], object],
         *,
         give_way: Callable[[], Awaitable[object]] | None = None,
-        linger_s: float = 0.003,
+        linger_s: float = 0.002,
+        enough: int = 48,
         most: int = 500,
         room: int = 10_000,
     ) -> None:
         self._write = write
         self._give_way = give_way
         self._linger_s = linger_s
+        self._enough = enough
         self._most = most
         self._room = room
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
         self._has_come = asyncio.Event()
+        self._are_enough = asyncio.Event()
         self._is_stopping = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
         self._task: asyncio.Task[None] | None = None
@@ -68,12 +73,15 @@ class Batcher(Generic[T]):
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         self._has_come.set()
+        if len(self._waiting) >= self._enough:
+            self._are_enough.set()
         await done
 
     async def stop(self) -> None:
         """Write what waits, and take no more."""
         self._is_stopping = True
         self._has_come.set()
+        self._are_enough.set()
         if self._task is not None:
             await self._task
         self._thread.shutdown()
@@ -81,8 +89,7 @@ class Batcher(Generic[T]):
     async def _run(self) -> None:
         while self._waiting or not self._is_stopping:
             await self._has_come.wait()
-            if not self._is_stopping:
-                await asyncio.sleep(self._linger_s)
+            await self._gather()
             if self._give_way is not None:
                 await self._give_way()
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
@@ -90,6 +97,15 @@ class Batcher(Generic[T]):
                 self._has_come.clear()
             if batch:
                 await self._save(batch)
+
+    async def _gather(self) -> None:
+        """Wait for more to come, unless there is enough already: then waiting would only leave the writer idle."""
+        if self._is_stopping or len(self._waiting) >= self._enough:
+            return
+        self._are_enough.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._linger_s):
+                await self._are_enough.wait()
 
     async def _save(self, batch: list[tuple[T, asyncio.Future[None]]]) -> None:
         """Write a batch; when one item of it can't be saved, find it by halves: the others must not suffer."""

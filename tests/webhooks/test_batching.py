@@ -51,6 +51,35 @@ def test_what_comes_together_is_written_together() -> None:
     assert book.batches == [list(range(100))]
 
 
+def test_once_enough_have_come_the_writer_waits_for_no_more() -> None:
+    book = Book()
+
+    async def story() -> None:
+        batcher = Batcher(book.write, linger_s=3600, enough=10)
+        batcher.start()
+        async with asyncio.timeout(10):
+            assert await answers(batcher, range(10)) == [None] * 10
+            assert await answers(batcher, range(10, 25)) == [None] * 15
+        await batcher.stop()
+
+    run(story())
+    assert book.batches == [list(range(10)), list(range(10, 25))]
+
+
+def test_fewer_are_written_when_no_more_have_come_for_a_while() -> None:
+    book = Book()
+
+    async def story() -> None:
+        batcher = Batcher(book.write, linger_s=0.001, enough=10)
+        batcher.start()
+        async with asyncio.timeout(10):
+            assert await answers(batcher, range(9)) == [None] * 9
+        await batcher.stop()
+
+    run(story())
+    assert book.written == list(range(9))
+
+
 def test_a_batch_has_a_limit() -> None:
     book = Book()
 
