@@ -27,6 +27,7 @@ REPORTS: MappingProxyType[str, tuple[int, DeliveryStatus]] = MappingProxyType(
 )
 FAILURES = frozenset({_D.UNDELIVERED, _D.FAILED})
 ENDS = FAILURES | {_D.DELIVERED}
+LEFT = ENDS | {_D.ACCEPTED, _D.SENT}
 # Of two ends the later in this row stands, whichever came first: a carrier may deliver after a temporary failure.
 _ENDS_IN_ORDER = (_D.FAILED, _D.UNDELIVERED, _D.DELIVERED)
 # A row that waits for another attempt (pending) is settled as well: an earlier attempt has left after all.

@@ -13,7 +13,7 @@ from core import settings
 from core.domain import failures
 from core.domain.caps import DAY_IS_OVER, next_midnight
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.domain.receipts import ENDS, FAILURES, Incoming, Standing, settle
+from core.domain.receipts import ENDS, FAILURES, LEFT, Incoming, Standing, settle
 from core.models import Blast, Delivery, Receipt, SuppressionCause
 from core.models.columns import JSON, UtcDateTime
 from core.models.dialect import bind_rows, bind_values, insert_into, is_one_of, is_postgresql, look_up_by_index, rows_of
@@ -51,6 +51,14 @@ class _Row:
     sid: str | None
     has_moved: bool = False
     other_sid: str | None = None
+
+    def may_be_of(self, receipt: Incoming) -> bool:
+        """Tell whether a report that names this delivery is of it, and not of a message that had its id before."""
+        return self.sid in (None, receipt.provider_sid) or self.is_of_earlier_attempt(receipt)
+
+    def is_of_earlier_attempt(self, receipt: Incoming) -> bool:
+        """Tell whether an attempt before the present one has left after all: its message is not the delivery's own."""
+        return receipt.attempt is not None and receipt.attempt < int(self.delivery.attempt)
 
     @property
     def has_newly_failed(self) -> bool:
@@ -104,17 +112,21 @@ class _Rows:
         self._by_sid = {row.sid: row for row in self.everything if row.sid}
 
     def owner(self, receipt: Incoming) -> _Row | None:
-        row = self._by_sid.get(receipt.provider_sid) or self._by_id.get(receipt.delivery_id)
+        row = self._by_sid.get(receipt.provider_sid)
+        if row is None:
+            named = self._by_id.get(receipt.delivery_id)
+            row = named if named is not None and named.may_be_of(receipt) else None
         # A row that waits and was never claimed can't have left, whatever an address says.
         return None if row is None or row.delivery.attempt == 0 else row
 
-    def name(self, row: _Row, sid: str) -> None:
+    def name(self, row: _Row, receipt: Incoming) -> None:
         """Remember a message's id at the provider: the report may be the first to tell it, or tell of a second one."""
-        if row.sid is None:
-            row.sid = sid
-            self._by_sid[sid] = row
-        elif row.sid != sid:
-            row.other_sid = sid
+        if row.sid is None and not row.is_of_earlier_attempt(receipt):
+            row.sid = receipt.provider_sid
+            row.has_moved = row.standing.status in LEFT
+            self._by_sid[receipt.provider_sid] = row
+        elif row.sid != receipt.provider_sid:
+            row.other_sid = receipt.provider_sid
 
 
 def _lock(session: Session, receipts: Sequence[Incoming]) -> _Rows:
@@ -148,7 +160,7 @@ def _report(rows: _Rows, receipt: Incoming) -> int | None:
     row = rows.owner(receipt)
     if row is None:
         return None
-    rows.name(row, receipt.provider_sid)
+    rows.name(row, receipt)
     reached = settle(row.standing, receipt)
     if reached is not None:
         row.standing, row.has_moved = reached, True
