@@ -9,11 +9,13 @@ from sandbox.settings import SandboxSettings
 from sandbox.traffic import Feed, Traffic
 from sandbox.twilio.account import Account
 from sandbox.twilio.board import Board
+from sandbox.twilio.calls import Switchboard
 from sandbox.twilio.courier import Courier
 from sandbox.twilio.deliveries import Deliveries
 from sandbox.twilio.inbound import Inbox
 from sandbox.twilio.ledger import Ledger
 from sandbox.twilio.phones import Phones
+from sandbox.twilio.telephone import Telephone
 from sandbox.twilio.ui import Desk
 from sandbox.twilio.wire import Wire
 
@@ -32,7 +34,8 @@ class TwilioStandIn:
         self._phones = Phones(self.account, self._inbox)
         self._loops: list[asyncio.Task[None]] = []
         self.asgi = Wire(self.account, self._deliveries, traffic)
-        self.routes: list[Route] = [*self._phones.routes, *Desk(self.account).routes]
+        telephone = Telephone(self.account, Switchboard(self.account, self._courier))
+        self.routes: list[Route] = [*self._phones.routes, *telephone.routes, *Desk(self.account).routes]
 
     def snapshot(self) -> dict[str, object]:
         """Return the phones and the totals, for a page that opens."""

@@ -9,6 +9,7 @@ from sandbox.twilio.board import Board
 from sandbox.twilio.ledger import Ledger
 from sandbox.twilio.media import Media
 from sandbox.twilio.optouts import OptOuts
+from sandbox.twilio.recordings import Recordings
 
 API_KEY_SID = "SK" + "0" * 32  # takes the place of account SID and token, as an API key does at Twilio
 API_KEY_SECRET = "sandbox-api-key-secret"
@@ -39,6 +40,7 @@ class Account:
     behaviour: Behaviour = field(default_factory=Behaviour)
     opt_outs: OptOuts = field(default_factory=OptOuts)
     media: Media = field(default_factory=Media)
+    recordings: Recordings = field(default_factory=Recordings)
     tally: Tally = field(default_factory=Tally)
     pending: int = 0  # steps of deliveries that are still to come, callbacks under way included
 

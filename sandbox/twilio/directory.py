@@ -3,6 +3,7 @@
 from hashlib import md5
 
 from sandbox.twilio.account import Account
+from sandbox.twilio.calls import ENDED_PATH, VOICE_PATH
 from sandbox.twilio.inbound import INBOUND_PATH
 from sandbox.twilio.resource import API_VERSION
 
@@ -47,15 +48,19 @@ def _numbers(account: Account) -> dict[str, object]:
 
 def _number(account: Account, phone: str) -> dict[str, object]:
     sid = "PN" + md5(phone.encode(), usedforsecurity=False).hexdigest()
-    settings = account.settings
+    base = account.settings.public_url or account.settings.webhooks_url
     return {
         "sid": sid,
         "account_sid": account.sid,
         "phone_number": phone,
         "friendly_name": phone,
-        "capabilities": {"voice": False, "sms": True, "mms": True, "fax": False},
+        "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
         "sms_method": "POST",
-        "sms_url": (settings.public_url or settings.webhooks_url) + INBOUND_PATH,
+        "voice_method": "POST",
+        "voice_url": base + VOICE_PATH,
+        "status_callback_method": "POST",
+        "status_callback": base + ENDED_PATH,
+        "sms_url": base + INBOUND_PATH,
         "status": "in-use",
         "api_version": API_VERSION,
         "uri": f"/{API_VERSION}/Accounts/{account.sid}/IncomingPhoneNumbers/{sid}.json",

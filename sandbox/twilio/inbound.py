@@ -19,7 +19,7 @@ from sandbox.twilio.resource import API_VERSION
 
 INBOUND_PATH = "/twilio/inbound"
 # Twilio looks places up by number and in capitals; fictional numbers have none, so all live here.
-_PLACE = {"City": "NEW YORK", "State": "NY", "Zip": "10001", "Country": "US"}
+PLACE = {"City": "NEW YORK", "State": "NY", "Zip": "10001", "Country": "US"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Inbox:
 
         Source: https://www.twilio.com/docs/messaging/guides/webhook-request
         """
-        params = {f"{end}{name}": value for end in ("To", "From") for name, value in _PLACE.items()}
+        params = {f"{end}{name}": value for end in ("To", "From") for name, value in PLACE.items()}
         params |= {
             "ApiVersion": API_VERSION,
             "SmsMessageSid": message.sid,

@@ -31,14 +31,19 @@ def read(text: str, content_type: str) -> list[Reply]:
         return []
     if content_type == "text/plain":
         return [Reply(text.strip())]
-    root = _parse(text)
+    root = parse(text)
     if root.tag != "Response":
         raise BadTwiml("The answer's outermost element is not <Response>.")
     replies = [_reply(element) for element in root if element.tag in ("Message", "Sms")]
     return [reply for reply in replies if reply.body or reply.media]
 
 
-def _parse(text: str) -> ElementTree.Element:
+def parse(text: str) -> ElementTree.Element:
+    """Return the outermost element.
+
+    Raises:
+        BadTwiml: it is too long, declares a document type, or is not well-formed.
+    """
     # A document type is the only door to entities that grow or that fetch files.
     if len(text) > _LIMIT or "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise BadTwiml("The answer is too long or declares a document type.")

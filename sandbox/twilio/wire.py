@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from starlette.types import Receive, Scope, Send
 
 from sandbox.traffic import Exchange, Traffic
-from sandbox.twilio import directory, errors, listing, magic, resource
+from sandbox.twilio import directory, errors, listing, magic, recordings, resource
 from sandbox.twilio.account import API_KEY_SECRET, API_KEY_SID, Account
 from sandbox.twilio.deliveries import Deliveries
 from sandbox.twilio.errors import Refusal
@@ -24,6 +24,7 @@ PREFIX = "/twilio"
 BODY_LIMIT = 256 * 1024  # bytes
 _JSON = "application/json;charset=utf-8"
 _media_path = re.compile(r"/Messages/[SM]M[0-9a-f]{32}/Media/(ME[0-9a-f]{32})").fullmatch
+_recording_path = re.compile(r"/Recordings/(RE[0-9a-f]{32})(\.json|\.wav)?").fullmatch
 _message_path = re.compile(r"/Messages/([SM]M[0-9a-f]{32})\.json").fullmatch
 
 
@@ -151,6 +152,9 @@ class Wire:
         media = _media_path(path.removeprefix(self._root))
         if media and (place := self._account.media.signed(media[1])):
             return Answer(307, b"", location=place) if method == "GET" else _refuse(errors.method_not_allowed(method))
+        recording = _recording_path(path.removeprefix(self._root))
+        if recording:
+            return self._recording(method, recording[1], recording[2] or "")
         found = _message_path(path.removeprefix(self._root).replace("/Media.json", ".json"))
         order = self._account.ledger.order(found[1]) if found and path.startswith(self._root) else None
         if order is not None and path.endswith("/Media.json"):
@@ -162,6 +166,24 @@ class Wire:
         if fields is None:
             return _refuse(errors.not_found(path.removeprefix(PREFIX)))
         return _tell(200, fields) if method == "GET" else _refuse(errors.method_not_allowed(method))
+
+    def _recording(self, method: str, sid: str, suffix: str) -> Answer:
+        """Hand out a message as sound, tell of it (.json), or delete it.
+
+        Source: https://www.twilio.com/docs/voice/api/recording
+        """
+        kept = self._account.recordings.find(sid)
+        if kept is None:
+            return _refuse(errors.not_found(f"/Recordings/{sid}"))
+        if method == "DELETE":
+            self._account.recordings.delete(sid)
+            return Answer(204, b"")
+        if method != "GET":
+            return _refuse(errors.method_not_allowed(method))
+        if suffix == ".json":
+            told = {"sid": sid, "call_sid": kept.call_sid, "duration": str(kept.seconds), "status": "completed"}
+            return _tell(200, {**told, "account_sid": self._account.sid, "api_version": resource.API_VERSION})
+        return Answer(200, recordings.sound(kept.seconds), recordings.KIND)
 
     def _picture(self, sid: str, scope: Scope) -> Answer:
         """Hand out a picture to whoever has its pass; two passes at once are refused, as Amazon's storage does."""
@@ -212,7 +234,7 @@ class Wire:
 
 
 def _readable(answer: Answer) -> str:
-    return f"({len(answer.body)} bytes)" if answer.kind.startswith("image/") else answer.body.decode()
+    return f"({len(answer.body)} bytes)" if answer.kind.startswith(("image/", "audio/")) else answer.body.decode()
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -62,6 +62,8 @@ def _handler(keeper: Keeper) -> type[BaseHTTPRequestHandler]:
             except OSError:  # whoever asked has had enough
                 self.close_connection = True
 
+        do_DELETE = do_GET  # noqa: N815  its name is the server's
+
         def _write(self, answer: Answer) -> None:
             if answer.is_slow:
                 self.wfile.write(answer.body[:1])

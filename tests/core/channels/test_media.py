@@ -168,3 +168,29 @@ def test_a_provider_that_cannot_be_reached_may_be_later(free_port: int) -> None:
     with pytest.raises(NoFile, match="could not be reached") as refused:
         media.fetch(settings(url), url + PATH)
     assert refused.value.is_passing
+
+
+@pytest.mark.parametrize(
+    ("start", "suffix"), [(b"RIFF\x10\x00\x00\x00WAVEfmt ", "wav"), (b"ID3\x04", "mp3"), (b"\xff\xfb\x90\x64", "mp3")]
+)
+def test_a_recording_is_what_its_first_bytes_say(twilio: Keeper, start: bytes, suffix: str) -> None:
+    twilio.answers[PATH] = Answer(body=start + bytes(9), headers={"Content-Type": "text/html"})
+    assert media.fetch_recording(settings(twilio.url), twilio.url + PATH) == media.File(suffix, start + bytes(9))
+    assert twilio.asked == [(PATH, LOGIN)]
+
+
+@pytest.mark.parametrize("content", [PNG, b"", b"<html>", b"\xff", b"RIFF\x10\x00\x00\x00WEBP"])
+def test_what_is_no_sound_is_no_recording(twilio: Keeper, content: bytes) -> None:
+    twilio.answers[PATH] = Answer(body=content)
+    with pytest.raises(NoFile, match="isn't a WAV or MP3"):
+        media.fetch_recording(settings(twilio.url), twilio.url + PATH)
+
+
+def test_a_recording_that_cannot_be_deleted_is_a_failure_and_one_that_is_gone_is_none(twilio: Keeper) -> None:
+    media.delete_recording(settings(twilio.url), "RE1")
+    path = f"/2010-04-01/Accounts/{ACCOUNT}/Recordings/RE1.json"
+    assert twilio.asked == [(path, LOGIN)]
+    for status in (401, 307, 500):
+        twilio.answers[path] = Answer(status)
+        with pytest.raises(NoFile, match=f"answered {status}"):
+            media.delete_recording(settings(twilio.url), "RE1")
