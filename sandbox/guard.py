@@ -13,7 +13,8 @@ BODY_LIMIT = 20 * 1024 * 1024  # bytes; a 10 MB file in base64 and its envelope
 SAFE_METHODS = ("GET", "HEAD")
 SECURITY_HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+        "connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",

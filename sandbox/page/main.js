@@ -1,5 +1,6 @@
 // Starts the page: wires the parts to the document and goes live.
 
+import { startCalls } from "./calls.js";
 import { byId, el } from "./dom.js";
 import { startInspector } from "./inspector.js";
 import { startLive } from "./live.js";
@@ -11,6 +12,7 @@ import { draws, state } from "./store.js";
 startSlack();
 startModal();
 startPhones();
+startCalls();
 startInspector();
 draws("modal", drawModal);
 draws("totals", drawTotals, 100);

@@ -9,6 +9,7 @@ import { MessageSurface } from "./surfaces.js";
 const SHOWN = 150; // messages at once
 const GROUPED_FOR = 300; // seconds in which one person's messages stand under one name
 const PICTURES = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+const SOUNDS = ["audio/x-wav", "audio/wav", "audio/mpeg"];
 const items = new Map();
 
 /** Make `list` show the newest of `messages`; stays at the end when it was there. */
@@ -110,8 +111,12 @@ function fillBody(item, message) {
 
 function drawFile(file) {
   const name = file.title || file.name || file.id;
+  const src = `/ui/slack/files/${encodeURIComponent(file.id)}`;
+  if (SOUNDS.includes(file.mimetype)) {
+    return el("audio", { class: "sound", controls: true, preload: "metadata", src, "aria-label": name });
+  }
   if (!PICTURES.includes(file.mimetype)) return el("p", { class: "file" }, "📄 ", name);
-  return el("img", { class: "picture", src: `/ui/slack/files/${encodeURIComponent(file.id)}`, alt: name });
+  return el("img", { class: "picture", src, alt: name });
 }
 
 function threadButton(replies, channel, ts) {

@@ -84,7 +84,7 @@ function judgeFlood() {
   recent = 0;
 }
 
-function refetchSoon() {
+export function refetchSoon() {
   clearTimeout(calmTimer);
   calmTimer = setTimeout(refetch, CALM);
 }

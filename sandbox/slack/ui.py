@@ -22,7 +22,7 @@ FAULTS: dict[str, type] = {
     "scopes": list, "archived": list, "disconnect": bool, "replay_last": bool,
 }  # fmt: skip
 
-SHOWN = ("image/jpeg", "image/png", "image/gif", "image/webp")
+SHOWN = ("image/jpeg", "image/png", "image/gif", "image/webp", "audio/x-wav", "audio/wav", "audio/mpeg")
 
 Act = Callable[[Person, Json], Awaitable[Json]]
 
@@ -111,14 +111,14 @@ class Page:
         return self._modals.attach(person, self._modals.view(person, _text(body, "view_id")), body)
 
     async def _picture(self, request: Request) -> Response:
-        """Show the page a file that is a picture; others it has no use for."""
+        """Show the page a file that is a picture or a sound; others it has no use for."""
         try:
             file = self._slack.files.get(str(request.path_params["file_id"]))
         except Refused:
             return JSONResponse({"error": "There is no such file."}, status_code=404)
         kind = str(file.as_json("")["mimetype"])
         if kind not in SHOWN or file.content is None:
-            return JSONResponse({"error": "This file is no picture."}, status_code=404)
+            return JSONResponse({"error": "This file is neither a picture nor a sound."}, status_code=404)
         return Response(file.content, media_type=kind)
 
     async def _faults(self, body: Json) -> Json:

@@ -33,12 +33,18 @@ LAUNCH_ARGUMENTS = [
     "--disable-background-networking",
 ]
 
+MENU = (
+    '<Gather numDigits="1" action="/twilio/voice/key"><Say>Hello. To get no more texts, press 9.</Say></Gather>'
+    '<Say>Speak after the tone.</Say><Record action="/twilio/voice/done" finishOnKey="9"/><Say>Goodbye.</Say>'
+)
+
 
 @dataclass
 class Webhooks:
-    """Hears inbound texts and callbacks; answers `Thanks!` to a text that asks for it."""
+    """Hears inbound texts, calls and callbacks; answers `Thanks!` to a text that asks for it, and calls with a menu."""
 
     texts: list[dict[str, str]] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def app(self) -> Starlette:
         """Return what listens at /twilio/."""
@@ -46,6 +52,7 @@ class Webhooks:
             routes=[
                 Route("/twilio/inbound", self._inbound, methods=["POST"]),
                 Route("/twilio/status", self._status, methods=["POST"]),
+                Route("/twilio/voice{what:path}", self._call, methods=["POST"]),
             ]
         )
 
@@ -54,6 +61,12 @@ class Webhooks:
         self.texts.append(text)
         answer = "<Message>Thanks!</Message>" if "thank me" in text["Body"] else ""
         return Response(f"<Response>{answer}</Response>", media_type="text/xml")
+
+    async def _call(self, request: Request) -> Response:
+        what = str(request.path_params["what"])
+        self.calls.append((what, dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))))
+        verbs = {"": MENU, "/key": "<Say>You get no more texts.</Say>", "/done": "<Say>Thank you.</Say>"}.get(what, "")
+        return Response(f"<Response>{verbs}</Response>", media_type="text/xml")
 
     async def _status(self, _: Request) -> Response:
         return Response(status_code=204)
