@@ -8,8 +8,10 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Container
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote_plus
 
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # ships no types
@@ -71,6 +73,15 @@ class Twilio:
         await self._poster.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where what comes to a number is posted: texts, calls (None when it takes none), and that a call is over."""
+
+    texts: str
+    calls: str | None
+    ended: str
+
+
 class Lookup:
     """What Twilio knows of our messages, asked through its SDK; it blocks."""
 
@@ -104,14 +115,20 @@ class Lookup:
             return "active"
         return str(self._sdk.api.accounts(self._sdk.account_sid).fetch().status)
 
-    def inbound_url(self, number: str) -> str | None:
-        """Return where Twilio posts the texts that a number of ours receives; None when the number isn't ours.
+    def addresses(self, number: str) -> Addresses | None:
+        """Return where Twilio posts what comes to a number of ours; None when the number isn't ours.
 
         Raises:
             TwilioException: Twilio doesn't answer, or refuses.
         """
         found = self._sdk.incoming_phone_numbers.list(phone_number=number, limit=_LATEST)
-        return next((str(each.sms_url or "") for each in found if each.phone_number == number), None)
+        return next((_addresses(each) for each in found if each.phone_number == number), None)
+
+
+def _addresses(number: Any) -> Addresses:
+    takes_calls = bool((number.capabilities or {}).get("voice"))
+    calls = str(number.voice_url or "") if takes_calls else None
+    return Addresses(str(number.sms_url or ""), calls, str(number.status_callback or ""))
 
 
 def sdk(settings: Settings, http: TwilioHttpClient | None = None) -> Client:

@@ -1,6 +1,7 @@
 """What `blast doctor` looks at: each check says whether all is well, and if not, what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import redis
@@ -9,12 +10,13 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # ships no types
 
 from core import db, settings
-from core.channels.twilio import Lookup
+from core.channels.twilio import Addresses, Lookup
 from core.clock import utc_now
 from core.errors import Misconfigured
+from core.models import ChannelName
 from core.settings import Settings
 from core.slack.gateway import web_client
-from core.usecases import failover
+from core.usecases import failover, processors
 
 _TIMEOUT_S = 5
 # As in deploy/slack; files:write is welcome, for sending refused rows back, but not needed.
@@ -119,24 +121,59 @@ def _slack(configured: Settings) -> str:
 def _twilio(configured: Settings) -> str:
     configured.require("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN|TWILIO_API_KEY_SID")
     lookup = Lookup(configured)
-    numbers = [sender.address for sender in configured.senders if sender.address.startswith("+")]
-    try:
+    with _asking_twilio():
         status = lookup.account_status()
-        inbound = {number: lookup.inbound_url(number) for number in numbers}
+        inbound = _numbers(configured, lookup)
+    if status != "active":
+        raise _Problem(f"the account is {status}. See to it in Twilio's console.")
+    wanted = f"{configured.public_url.rstrip('/')}/twilio/inbound"
+    for number, found in inbound.items():
+        whose = f"the number that ends in {number[-4:]}"
+        if found is None:
+            raise _Problem(f"{whose} isn't this account's. Correct TWILIO_FROM_NUMBER or TWILIO_SENDERS.")
+        if found.texts.partition("#")[0] != wanted:
+            raise _Problem(f"inbound texts to {whose}, STOP among them, don't come to us. Set its webhook to {wanted}.")
+    return f"the account is active, {len(configured.senders)} in use as sender."
+
+
+def _calls(configured: Settings) -> str:
+    configured.require("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN|TWILIO_API_KEY_SID")
+    try:
+        with db.reading() as session:
+            takes_calls = processors.takes(session, ChannelName.VOICE)
+    except sa.exc.SQLAlchemyError as failure:
+        raise _Problem("whether they are taken can't be read: see the database.") from failure
+    if not takes_calls:
+        return "none are taken: the table intakes has them turned off."
+    with _asking_twilio():
+        found = _numbers(configured, Lookup(configured))
+    wanted = f"{configured.public_url.rstrip('/')}/twilio/voice"
+    numbers = {number: each for number, each in found.items() if each is not None and each.calls is not None}
+    for number, each in numbers.items():
+        whose = f"the number that ends in {number[-4:]}"
+        if (each.calls or "").partition("#")[0] != wanted:
+            raise _Problem(
+                f"who calls {whose} doesn't come to us, and can't stop our texts by a key. Set what happens when a "
+                f"call comes in to {wanted}, or turn voice off in the table intakes."
+            )
+        if each.ended.partition("#")[0] != f"{wanted}/ended":
+            raise _Problem(f"that calls to {whose} are over isn't told. Set its call status changes to {wanted}/ended.")
+    return f"they come to us ({len(numbers)} of our numbers)." if numbers else "no number of ours takes any."
+
+
+@contextmanager
+def _asking_twilio() -> Iterator[None]:
+    try:
+        yield
     # The SDK lets its HTTP client's errors, which are OSErrors, through.
     except (TwilioException, OSError) as failure:
         cause = str(getattr(failure, "msg", "")) or type(failure).__name__
         raise _Problem(f"{cause}. Check the Twilio settings and TWILIO_API_URL.") from failure
-    if status != "active":
-        raise _Problem(f"the account is {status}. See to it in Twilio's console.")
-    wanted = f"{configured.public_url.rstrip('/')}/twilio/inbound"
-    for number, url in inbound.items():
-        whose = f"the number that ends in {number[-4:]}"
-        if url is None:
-            raise _Problem(f"{whose} isn't this account's. Correct TWILIO_FROM_NUMBER or TWILIO_SENDERS.")
-        if url.partition("#")[0] != wanted:
-            raise _Problem(f"inbound texts to {whose}, STOP among them, don't come to us. Set its webhook to {wanted}.")
-    return f"the account is active, {len(configured.senders)} in use as sender."
+
+
+def _numbers(configured: Settings, lookup: Lookup) -> dict[str, Addresses | None]:
+    numbers = [sender.address for sender in configured.senders if sender.address.startswith("+")]
+    return {number: lookup.addresses(number) for number in numbers}
 
 
 def _providers(configured: Settings) -> str:
@@ -159,5 +196,6 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "Redis": _redis,
     "Slack": _slack,
     "Twilio": _twilio,
+    "calls": _calls,
     "providers": _providers,
 }
