@@ -2,12 +2,10 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from sandbox.twilio import recordings as sounds
 from tests.sandbox import page_stage
 from tests.sandbox.page_stage import PageStage
 from tests.sandbox.slack_stage import section
@@ -18,35 +16,6 @@ pytestmark = pytest.mark.browser
 HOSTILE = """<img src=x onerror="document.title='broken'"> &lt; &amp;lt; שלום <script>1</script>"""
 ANA, BO = "+12125550111", "+12125550112"
 PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==")
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[PageStage]:
-    """One sandbox for all tests here; each uses names of its own."""
-    with page_stage.running() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium."""
-    with page_stage.chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser: Browser, stage: PageStage) -> Iterator[Page]:
-    """The page, live; fails the test that makes it report an error."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.goto(stage.url)
-    expect(page.locator("#connection")).to_have_text("Live")
-    yield page
-    context.close()
-    assert complaints == []
 
 
 def act_as(page: Page, name: str) -> None:
@@ -341,60 +310,3 @@ def test_the_page_comes_back_by_itself_after_the_sandbox_was_restarted(browser: 
             expect(page.locator("#messages")).not_to_contain_text("Said before")
         finally:
             page_stage.stopped(again)
-
-
-def open_phone(page: Page, number: str) -> None:
-    """Open a phone that may have no texts yet."""
-    search = page.get_by_label("Find a phone by its digits")
-    search.fill(number)
-    search.press("Enter")
-    expect(page.locator("#device")).to_be_visible()
-
-
-def test_a_member_calls_and_presses_a_key(page: Page, stage: PageStage) -> None:
-    open_phone(page, "+12125550177")
-    page.get_by_role("button", name="Call", exact=True).click()
-    dialog = page.get_by_role("dialog", name="Call from (212) 555-0177")
-    expect(dialog).to_contain_text("To get no more texts, press 9.")
-    expect(dialog.get_by_role("status")).to_have_text("Waiting for a key")
-    dialog.get_by_role("button", name="Press 9").click()
-    expect(dialog).to_contain_text("You get no more texts.")
-    expect(dialog.get_by_role("status")).to_have_text("Call ended")
-    assert ("/key", "9", "+12125550177") in [
-        (what, form.get("Digits"), form.get("From")) for what, form in stage.webhooks.calls
-    ]
-    expect(dialog.get_by_role("button", name="Press 9")).to_be_hidden()
-    dialog.get_by_role("button", name="Close").click()
-    expect(dialog).to_be_hidden()
-
-
-def test_a_member_leaves_a_message_by_keyboard_alone(page: Page, stage: PageStage) -> None:
-    open_phone(page, "+12125550178")
-    page.get_by_role("button", name="Call", exact=True).press("Enter")
-    dialog = page.get_by_role("dialog", name="Call from (212) 555-0178")
-    dialog.get_by_role("button", name="Leave a message").press("Enter")
-    expect(dialog).to_contain_text("(speaks for 5 seconds)")
-    expect(dialog).to_contain_text("Speak after the tone.")
-    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-    lengths = [form["RecordingDuration"] for what, form in stage.webhooks.calls if what == "/done"]
-    assert lengths == ["5"]
-
-
-def test_escape_hangs_up_and_the_product_is_told(page: Page, stage: PageStage) -> None:
-    open_phone(page, "+12125550179")
-    page.get_by_role("button", name="Call", exact=True).click()
-    dialog = page.get_by_role("dialog", name="Call from (212) 555-0179")
-    expect(dialog).to_contain_text("press 9")
-    page.keyboard.press("Escape")
-    expect(dialog.get_by_role("status")).to_have_text("Call ended")
-    assert [form["From"] for what, form in stage.webhooks.calls if what == "/ended"][-1] == "+12125550179"
-
-
-def test_a_voice_message_in_a_thread_can_be_played(page: Page, stage: PageStage) -> None:
-    stage.slack.files_upload_v2(channel="C0REPLIES", filename="voice-message.wav", content=sounds.sound(1))
-    open_channel(page, "blast-replies")
-    player = page.get_by_label("voice-message.wav")
-    expect(player).to_be_visible()
-    page.wait_for_function("player => player.duration > 0.9", arg=player.element_handle())

@@ -3,12 +3,10 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import col
 
 from core import db
 from core.clock import utc_now
@@ -17,68 +15,34 @@ from core.models import (
     ChannelName,
     Conversation,
     Delivery,
-    Inbound,
     IncomingCall,
     Intake,
-    OutboxEvent,
     Suppression,
     SuppressionCause,
     WebhookEvent,
 )
 from core.settings import Settings
-from core.usecases import erasure, suppression
+from core.usecases import suppression
 from deploy.postgres import PostgresServer
 from tests import databases, factories
 from tests.webhooks import toxins
-from tests.webhooks.conftest import ACCOUNT, PUBLIC_URL, SENDER, Answer, Door, wait_until
-
-CALL, RECORDING = "CA" + "1" * 32, "RE" + "1" * 32
-SHE = "+12125550123"
-KEPT_AT = f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Recordings/{RECORDING}"
-
-
-def tell(door: Door, what: str = "", *, caller: str = SHE, call: str = CALL, **params: str) -> Answer:
-    """Post about a call, as Twilio does."""
-    given = {"AccountSid": ACCOUNT, "CallSid": call, "From": caller, "To": SENDER, "CallStatus": "in-progress"}
-    return door.post(f"/twilio/voice{what}", given | params)
-
-
-def told_of_recording(door: Door, **params: str) -> Answer:
-    """Post that a recording is ready: that post doesn't say who called."""
-    given = {"AccountSid": ACCOUNT, "CallSid": CALL, "RecordingSid": RECORDING, "RecordingUrl": KEPT_AT}
-    given |= {"RecordingStatus": "completed", "RecordingDuration": "23"}
-    return door.post("/twilio/voice/recording", given | params)
-
-
-def verbs(answer: Answer) -> list[str]:
-    return [element.tag for element in _read(answer)]
-
-
-def said(answer: Answer) -> str:
-    return " ".join(element.text or "" for element in _read(answer).iter("Say"))
-
-
-def _read(answer: Answer) -> ElementTree.Element:
-    assert (answer.status, answer.content_type.split(";")[0]) == (200, "text/xml")
-    return ElementTree.fromstring(answer.text)  # noqa: S314  our own answer
-
-
-def rows(session: Session, table: type[SQLModel]) -> list[Any]:
-    return list(session.scalars(sa.select(table)))
-
-
-def names(session: Session) -> list[str]:
-    return list(session.scalars(sa.select(col(OutboxEvent.name)).order_by(col(OutboxEvent.id))))
-
-
-def is_out_of_reach(door: Door, address: str = SHE) -> bool:
-    with db.reading(door.engine) as session:
-        return suppression.active(session, address) is not None
+from tests.webhooks.caller import (
+    SHE,
+    is_out_of_reach,
+    names,
+    read,
+    rows,
+    said,
+    tell,
+    told_of_recording,
+    verbs,
+)
+from tests.webhooks.conftest import ACCOUNT, PUBLIC_URL, Answer, Door, wait_until
 
 
 def test_a_caller_hears_who_we_are_how_to_stop_and_that_a_message_may_be_left(door: Door) -> None:
     answer = tell(door)
-    response = _read(answer)
+    response = read(answer)
     assert verbs(answer) == ["Gather", "Say", "Record", "Say", "Hangup"]
     gather, record = response.find("Gather"), response.find("Record")
     assert gather is not None
@@ -111,7 +75,7 @@ def test_a_caller_is_spoken_to_in_their_language_where_we_have_the_words(
         factories.contact(session, phone=SHE, language=known_as)
     answer = tell(door)
     assert words in said(answer)
-    assert {element.attrib["language"] for element in _read(answer).iter("Say")} == {language}
+    assert {element.attrib["language"] for element in read(answer).iter("Say")} == {language}
 
 
 def test_the_key_for_no_more_texts_is_in_force_when_it_is_confirmed(door: Door) -> None:
@@ -200,118 +164,6 @@ def test_who_withholds_their_number_is_told_how_else_to_stop(door: Door, caller:
     assert "number is withheld" in said(tell(door, "/key", caller=caller, Digits="9"))
     with db.reading(door.engine) as session:
         assert rows(session, Suppression) == []
-
-
-def test_messages_of_two_who_withhold_their_numbers_are_not_taken_for_one_persons(door: Door) -> None:
-    for end in "12":
-        call, recording = "CA" + end * 32, "RE" + end * 32
-        tell(door, caller="anonymous", call=call)
-        told_of_recording(door, CallSid=call, RecordingSid=recording)
-    with db.reading(door.engine) as session:
-        assert len({each.address for each in rows(session, Conversation)}) == 2
-
-
-def test_a_message_becomes_part_of_the_callers_conversation_once(door: Door) -> None:
-    door.text("Who is this?")
-    tell(door)
-    recorded = {"RecordingUrl": KEPT_AT, "RecordingDuration": "23", "Digits": "hangup"}
-    assert "We have your message" in said(tell(door, "/recorded", **recorded))
-    assert [told_of_recording(door).status for _ in range(2)] == [204, 204]
-    with db.reading(door.engine) as session:
-        (conversation,) = rows(session, Conversation)
-        text, message = session.scalars(sa.select(Inbound).order_by(col(Inbound.id)))
-        assert (text.conversation_id, message.conversation_id) == (conversation.id, conversation.id)
-        assert (message.provider_sid, message.body) == (RECORDING, "")
-        assert message.media == [{"url": KEPT_AT, "type": "audio/wav", "sid": RECORDING, "seconds": 23}]
-        assert names(session) == ["message.received"] * 2
-
-
-@pytest.mark.parametrize("order", [("/ended", ""), ("", "/ended"), ("",)])
-@databases.on_sqlite
-def test_a_message_is_taken_before_after_and_without_the_calls_end(door: Door, order: tuple[str, ...]) -> None:
-    tell(door)
-    for what in order:
-        answer = tell(door, what, CallStatus="completed") if what else told_of_recording(door)
-        assert answer.status == 204
-    with db.reading(door.engine) as session:
-        assert [each.provider_sid for each in rows(session, Inbound)] == [RECORDING]
-
-
-def test_a_message_of_a_call_that_is_not_known_yet_is_kept_and_tried_again(
-    door: Door, worker: Callable[[], None]
-) -> None:
-    assert told_of_recording(door).status == 204
-    with db.reading(door.engine) as session:
-        (event,) = rows(session, WebhookEvent)
-        assert (event.channel, event.kind, event.key) == (ChannelName.VOICE, "recording", RECORDING)
-        assert "isn't known yet" in event.error
-        assert event.due_at is not None
-    tell(door)
-    with db.transaction(door.engine) as session:
-        session.execute(sa.update(WebhookEvent).values(due_at=utc_now() - timedelta(seconds=1)))
-    worker()
-    with db.reading(door.engine) as session:
-        assert len(rows(session, Inbound)) == 1
-        assert rows(session, WebhookEvent)[0].done_at is not None
-
-
-def test_a_message_of_somebody_who_was_erased_is_deleted_at_the_provider(door: Door) -> None:
-    tell(door)
-    with db.transaction(door.engine) as session:
-        erasure.erase(session, SHE, now=utc_now())
-    assert told_of_recording(door).status == 204
-    with db.reading(door.engine) as session:
-        assert rows(session, Inbound) == rows(session, Conversation) == []
-        assert names(session) == ["recording.unwanted"]
-        assert SHE not in str([(each.address, each.sid) for each in rows(session, IncomingCall)])
-
-
-def test_who_presses_the_key_in_the_middle_of_a_message_is_heard_both_ways(door: Door) -> None:
-    tell(door)
-    answer = tell(door, "/recorded", Digits="9", RecordingUrl=KEPT_AT, RecordingDuration="12")
-    assert "no more texts" in said(answer)
-    assert is_out_of_reach(door)
-    with db.reading(door.engine) as session:
-        assert len(rows(session, Inbound)) == 1
-
-
-def test_the_sound_of_the_key_itself_is_no_message(door: Door) -> None:
-    tell(door)
-    tell(door, "/recorded", Digits="9", RecordingUrl=KEPT_AT, RecordingDuration="2")
-    with db.reading(door.engine) as session:
-        assert rows(session, Inbound) == []
-        assert names(session) == ["recording.unwanted"]
-
-
-@pytest.mark.parametrize("changes", [{"RecordingStatus": "absent"}, {"RecordingUrl": ""}, {"RecordingDuration": "0"}])
-@databases.on_sqlite
-def test_a_recording_that_holds_nothing_is_no_message(door: Door, changes: dict[str, str]) -> None:
-    tell(door)
-    assert told_of_recording(door, **changes).status == 204
-    with db.reading(door.engine) as session:
-        assert rows(session, Inbound) == []
-
-
-def test_who_hangs_up_is_told_of_in_their_thread_later_and_only_if_there_is_one(door: Door) -> None:
-    tell(door, call="CA" + "2" * 32)
-    tell(door, "/ended", call="CA" + "2" * 32)
-    door.text("Who is this?")
-    tell(door)
-    for _ in range(2):
-        tell(door, "/ended")
-    with db.reading(door.engine) as session:
-        message, ended = session.scalars(sa.select(OutboxEvent).order_by(col(OutboxEvent.id)))
-        assert (message.name, ended.name) == ("message.received", "call.ended")
-        assert ended.payload == {"call_sid": CALL}
-        assert ended.due_at - ended.created_at == timedelta(minutes=2)
-
-
-def test_nobody_is_told_of_a_call_that_stopped_texts(door: Door) -> None:
-    door.text("Who is this?")
-    tell(door, "/key", Digits="9")
-    tell(door, "/ended")
-    with db.reading(door.engine) as session:
-        assert "call.ended" not in names(session)
 
 
 @databases.on_sqlite
