@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core.channels import media
-from core.domain.events import PictureReceived
+from core.domain.events import FileErased, PictureReceived
 from core.slack.gateway import Gateway
 from core.slack.views import attached
 from workers import sharing
@@ -22,5 +22,5 @@ PICTURES = Kind(
 )
 
 TELLERS: Mapping[str, Callable[[Gateway, Mapping[str, Any]], None]] = MappingProxyType(
-    {PictureReceived.name: partial(sharing.share, PICTURES)}
+    {PictureReceived.name: partial(sharing.share, PICTURES), FileErased.name: sharing.erase}
 )

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from core import db, outbox, settings
 from core.channels.media import File, NoFile
 from core.clock import utc_now
-from core.domain.events import PictureReceived, StaffTold
+from core.domain.events import FileErased, PictureReceived, StaffTold
 from core.models import Conversation, Inbound
 from core.settings import Settings
 from core.slack.gateway import Gateway, SlackFailed
@@ -82,6 +82,12 @@ def share(kind: Kind, gateway: Gateway, payload: Mapping[str, Any]) -> None:
         _AT_ONCE.release()
 
 
+def erase(gateway: Gateway, payload: Mapping[str, Any]) -> None:
+    """Take a file out of Slack whose sender was erased."""
+    gateway.delete_file(payload["file_id"])
+    log.info("attachment.erased", file_id=payload["file_id"])
+
+
 def _key(kind: Kind, inbound: Inbound, number: int) -> str:
     return f"{kind.word}:{inbound.id}:{number}"
 
@@ -113,7 +119,7 @@ def _unshared(kind: Kind, gateway: Gateway, to: tuple[Inbound, Conversation], nu
         requests.prolong(session, _key(kind, inbound, number), now=utc_now() + _UPLOAD)
     try:
         name = f"{kind.stem(number)}.{file.suffix}"
-        gateway.share_file(conversation.thread_channel, name, file.content, thread_ts=conversation.thread_ts)
+        file_id = gateway.share_file(conversation.thread_channel, name, file.content, thread_ts=conversation.thread_ts)
     except SlackFailed as failure:
         if failure.retry_after_s or failure.code == "ratelimited":
             raise
@@ -122,8 +128,22 @@ def _unshared(kind: Kind, gateway: Gateway, to: tuple[Inbound, Conversation], nu
             return ""
         is_forbidden = failure.code == "missing_scope"
         return "the app lacks the scope files:write" if is_forbidden else "Slack did not confirm that it took it"
+    _remember(inbound, number, file_id)
     log.info("attachment.shared", kind=kind.word, inbound_id=inbound.id, number=number)
     return None
+
+
+def _remember(inbound: Inbound, number: int, file_id: str) -> None:
+    """Keep with a text which file at Slack came with it, so that it goes with its sender, who may be gone already."""
+    if not file_id:
+        return
+    with db.transaction() as session:
+        found = session.get(Inbound, inbound.id, with_for_update=True)
+        if found is None or len(found.media) < number:
+            outbox.record(session, FileErased(file_id), now=utc_now())
+            return
+        before, part, after = found.media[: number - 1], found.media[number - 1], found.media[number:]
+        found.media = [*before, {**part, "file": file_id}, *after]
 
 
 def _finish(kind: Kind, inbound: Inbound, conversation: Conversation, number: int, why: str | None) -> None:

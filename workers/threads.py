@@ -16,7 +16,7 @@ from core.models import Call, CallStatus, Conversation, Inbound, Staff
 from core.slack.gateway import Gateway, SlackFailed
 from core.slack.views import calls as view_of_calls
 from core.slack.views import thread
-from core.usecases import calls, conversations, inbox, threads
+from core.usecases import calls, conversations, erasure, inbox, threads
 from core.usecases.threads import Facts
 from workers import drafting, sharing
 from workers.pictures import PICTURES
@@ -45,6 +45,8 @@ def _received(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         facts = threads.facts(session, inbound.conversation_id, now=utc_now())
         opens, is_news = threads.is_first(session, inbound), threads.is_after_a_while(session, inbound)
     conversation = facts.conversation
+    if erasure.is_erased(conversation.address):
+        return
     if not conversations.is_by_email(conversation):
         drafting.ask_for(payload["inbound_id"])
     if not conversation.thread_ts:
@@ -82,6 +84,8 @@ def _changed(gateway: Gateway, payload: Mapping[str, Any]) -> None:
         log.info("conversation.gone", conversation_id=payload["conversation_id"])
         return
     if not facts.conversation.thread_ts:
+        if erasure.is_erased(facts.conversation.address):
+            return
         raise NotOpenYet
     try:
         _show(gateway, facts)

@@ -110,7 +110,7 @@ def erase(
         return
     show.line(
         f"Forgotten: {erased.contacts} contact, {erased.deliveries} messages, {erased.texts} texts received. "
-        "What was shown in Slack must be deleted there."
+        "Their pictures go from Slack, too; their words must be deleted there."
     )
     if erased.is_suppressed:
         show.line("That the address must not be messaged is kept.")

@@ -114,6 +114,14 @@ class CallEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FileErased(Event):
+    """What somebody sent was shown, and they were erased since; it goes from Slack as well."""
+
+    name: ClassVar[str] = "file.erased"
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationChanged(Event):
     """A conversation was claimed, answered, noted, closed or reopened."""
 

@@ -16,6 +16,7 @@ _TIMEOUT_S = 10
 _LASTING = frozenset(
     {
         "account_inactive",
+        "cant_delete_file",
         "cant_update_message",
         "channel_not_found",
         "edit_window_closed",
@@ -120,14 +121,23 @@ class Gateway:
         answer = self._ask("files.info", lambda: self._client.files_info(file=file_id))
         return dict(answer["file"])
 
-    def share_file(self, channel: str, name: str, content: bytes, *, thread_ts: str) -> None:
-        """Put a file into a thread; it takes the scope files:write, which not every workspace grants."""
-        self._ask(
+    def share_file(self, channel: str, name: str, content: bytes, *, thread_ts: str) -> str:
+        """Put a file into a thread and return its id; it takes files:write, which not every workspace grants."""
+        answer = self._ask(
             "files.completeUploadExternal",
             lambda: self._client.files_upload_v2(
                 channel=channel, thread_ts=thread_ts, filename=name, title=name, content=content
             ),
         )
+        return next((str(each["id"]) for each in answer.get("files") or ()), "")
+
+    def delete_file(self, file_id: str) -> None:
+        """Take a file of ours away; one that is gone already is fine."""
+        try:
+            self._ask("files.delete", lambda: self._client.files_delete(file=file_id))
+        except SlackFailed as failure:
+            if failure.code not in ("file_not_found", "file_deleted"):
+                raise
 
     def _call(self, method: str, **arguments: Any) -> SlackResponse:
         given = {key: value for key, value in arguments.items() if value is not None}

@@ -23,7 +23,7 @@ from core.models import (
     Staff,
 )
 from core.models.dialect import insert
-from core.usecases import inbox, lifting, sending, staffing, suppression
+from core.usecases import erasure, inbox, lifting, sending, staffing, suppression
 
 CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
 _LONGEST_NOTE = 2000
@@ -300,7 +300,7 @@ def _record(
 def _get(session: Session, conversation_id: UUID) -> Conversation:
     """Return a conversation, locked: of two people who press at once, one comes second."""
     found = session.get(Conversation, conversation_id, with_for_update=True, populate_existing=True)
-    if found is None:
+    if found is None or erasure.is_erased(found.address):
         raise NotFound(_GONE)
     return found
 

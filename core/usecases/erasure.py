@@ -1,5 +1,6 @@
 """A person forgotten: everything that tells who she is, but not that she must never be messaged."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import outbox
-from core.domain.events import ConversationChanged, RecordingUnwanted
+from core.domain.events import ConversationChanged, FileErased, RecordingUnwanted
 from core.domain.lifecycles import DeliveryStatus
 from core.errors import IllegalMove, NotFound
 from core.models import (
@@ -18,8 +19,10 @@ from core.models import (
     Call,
     Contact,
     Conversation,
+    ConversationStatus,
     Delivery,
     Draft,
+    DraftOutcome,
     Inbound,
     IncomingCall,
     OutboxEvent,
@@ -72,9 +75,9 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
     _change(session, sa.delete(TopicQuestion).where(col(TopicQuestion.address).in_(known)))
     erased = Erased(
         contacts=int(contact is not None),
-        texts=_erase_texts(session, known, nobody),
+        texts=_erase_texts(session, known, nobody, now),
         deliveries=_erase_deliveries(session, known, nobody, now),
-        conversations=_erase_conversations(session, known, nobody),
+        conversations=_erase_conversations(session, known, nobody, now),
         is_suppressed=any(suppression.active(session, each) for each in known),
     )
     if not (calls or erased.contacts or erased.deliveries or erased.texts or erased.conversations):
@@ -82,6 +85,11 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
         raise NotFound(f"Nothing is kept of this address{kept}.")
     session.add(AuditEntry(at=now, action="contact.erase", staff_id=None, fields={"deliveries": erased.deliveries}))
     return erased
+
+
+def is_erased(address: str) -> bool:
+    """Tell whether this stands where somebody's address stood who was erased."""
+    return address.startswith(NOBODY)
 
 
 def _refuse_while_leaving(session: Session, known: Sequence[str]) -> None:
@@ -111,22 +119,33 @@ def _erase_deliveries(session: Session, known: Sequence[str], nobody: str, now: 
     )
 
 
-def _erase_texts(session: Session, known: Sequence[str], nobody: str) -> int:
-    theirs = sa.update(Inbound).where(col(Inbound.address).in_(known))
-    return _change(session, theirs.values(address=nobody, body="", media=[]))
+def _erase_texts(session: Session, known: Sequence[str], nobody: str, now: datetime) -> int:
+    theirs = col(Inbound.address).in_(known)
+    for media in session.scalars(sa.select(col(Inbound.media)).where(theirs)):
+        for file_id in (part["file"] for part in media if part.get("file")):
+            outbox.record(session, FileErased(file_id), now=now)
+    return _change(session, sa.update(Inbound).where(theirs).values(address=nobody, body="", media=[]))
 
 
 def _erase_events(session: Session, known: Sequence[str]) -> None:
-    # What providers posted has the address in one of its fields, under whichever name.
-    # Vonage's numbers have no plus.
-    for address in {*known, *(each.removeprefix("+") for each in known)}:
-        said = sa.cast(col(WebhookEvent.fields), sa.Text())
-        _change(session, sa.delete(WebhookEvent).where(said.contains(f'"{address}"', autoescape=True)))
+    """Delete what providers posted that has an address of hers in one of its fields, under whichever name."""
+    # Vonage's numbers have no plus. Somebody else's address may hold hers.
+    bare = [each.removeprefix("+") for each in known]
+    is_hers = re.compile(rf"(?<![\w.+-])\+?(?:{'|'.join(map(re.escape, bare))})(?![\w-]|\.\w)", re.IGNORECASE).search
+    said = sa.cast(col(WebhookEvent.fields), sa.Text())
+    holds = sa.or_(*(said.icontains(each, autoescape=True) for each in bare))
+    rows = session.execute(sa.select(col(WebhookEvent.id), said).where(holds))
+    hers = [event_id for event_id, fields in rows if is_hers(fields)]
+    _change(session, sa.delete(WebhookEvent).where(col(WebhookEvent.id).in_(hers)))
 
 
 def _erase_drafts(session: Session, known: Sequence[str]) -> None:
     theirs = sa.select(col(Conversation.id)).where(_is_at(known))
-    _change(session, sa.update(Draft).where(col(Draft.conversation_id).in_(theirs)).values(body="", error=""))
+    is_hers = col(Draft.conversation_id).in_(theirs)
+    _change(session, sa.update(Draft).where(is_hers).values(body="", error=""))
+    # One that the assistant is still writing isn't wanted any more.
+    still = sa.update(Draft).where(is_hers, col(Draft.outcome) == DraftOutcome.WANTED)
+    _change(session, still.values(outcome=DraftOutcome.UNUSED))
 
 
 def _erase_calls(session: Session, known: Sequence[str], nobody: str, now: datetime) -> int:
@@ -159,10 +178,14 @@ def _is_at(known: Sequence[str]) -> sa.ColumnElement[bool]:
     return col(Conversation.address).in_(known)
 
 
-def _erase_conversations(session: Session, known: Sequence[str], nobody: str) -> int:
+def _erase_conversations(session: Session, known: Sequence[str], nobody: str, now: datetime) -> int:
     named = sa.literal(nobody) + sa.literal(":") + sa.cast(col(Conversation.id), sa.Text())
+    is_shown = col(Conversation.thread_ts) != ""
+    for conversation_id in session.scalars(sa.select(col(Conversation.id)).where(_is_at(known), is_shown)).all():
+        outbox.record(session, ConversationChanged(conversation_id), now=now)
     theirs = sa.update(Conversation).where(_is_at(known))
-    return _change(session, theirs.values(address=named, contact_id=None))
+    values = {"status": ConversationStatus.CLOSED, "claimed_by": None, "claimed_at": None}
+    return _change(session, theirs.values(address=named, contact_id=None, **values))
 
 
 def _change(session: Session, statement: Any) -> int:

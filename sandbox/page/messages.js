@@ -110,6 +110,7 @@ function fillBody(item, message) {
 }
 
 function drawFile(file) {
+  if (file.mode === "tombstone") return el("p", { class: "file" }, "This file was deleted.");
   const name = file.title || file.name || file.id;
   const src = `/ui/slack/files/${encodeURIComponent(file.id)}`;
   if (SOUNDS.includes(file.mimetype)) {

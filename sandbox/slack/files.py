@@ -52,6 +52,11 @@ class Files:
         file.content = content
         return file
 
+    def delete(self, file_id: str) -> None:
+        """Take a file away, or refuse with file_not_found."""
+        self.get(file_id)
+        del self._kept[file_id]
+
     def get(self, file_id: str) -> File:
         """Return a file, or refuse with file_not_found."""
         if file_id not in self._kept:

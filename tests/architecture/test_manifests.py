@@ -16,6 +16,7 @@ _SCOPES_OF_METHODS = {
     "chat.postMessage": {"chat:write"},
     "chat.update": {"chat:write"},
     "conversations.info": {"channels:read", "groups:read"},
+    "files.delete": {"files:write"},
     "files.info": {"files:read"},
     "files.upload_v2": {"files:write"},
     "users.info": {"users:read"},

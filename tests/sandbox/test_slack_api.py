@@ -222,6 +222,16 @@ def test_a_file_is_uploaded_in_three_steps_by_slacks_own_client(stage: Stage) ->
     assert (message["text"], message["files"][0]["id"]) == ("Here", file["id"])
 
 
+def test_a_file_of_the_bots_can_be_deleted_and_nobody_elses(stage: Stage) -> None:
+    answer = stage.client.files_upload_v2(channel="C0GENERAL", content="a", filename="a.csv")
+    file_id = answer["file"]["id"]
+    stage.client.files_delete(file=file_id)
+    assert stage.messages_in("C0GENERAL")[-1]["files"] == [{"id": file_id, "mode": "tombstone"}]
+    assert error_of(lambda: stage.client.files_delete(file=file_id))["error"] == "file_not_found"
+    other = stage.stand_in._slack.files.add("b.csv", b"b", by="U0ADMIN")
+    assert error_of(lambda: stage.client.files_delete(file=other.id))["error"] == "cant_delete_file"
+
+
 def test_a_reaction_counts_once(stage: Stage) -> None:
     ts = stage.client.chat_postMessage(channel="C0GENERAL", text="x")["ts"]
     stage.client.reactions_add(channel="C0GENERAL", timestamp=ts, name="eyes")

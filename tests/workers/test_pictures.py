@@ -11,7 +11,7 @@ from sqlmodel import col
 from core import db, settings
 from core.clock import utc_now
 from core.models import OutboxEvent
-from core.slack.gateway import SlackFailed
+from core.slack.gateway import Gateway, SlackFailed
 from core.usecases import erasure
 from tests import replies
 from tests.core.channels.media_stage import PNG
@@ -163,9 +163,63 @@ def test_what_is_no_picture_or_lies_elsewhere_stays_a_link(channel: Replies) -> 
     assert waiting() == []
 
 
-def test_a_picture_of_somebody_who_was_erased_is_not_fetched(channel: Replies, twilio: Servers) -> None:
-    send(channel, twilio, PICTURE)
+def erase(channel: Replies) -> None:
     with db.transaction() as session:
         erasure.erase(session, SHE, now=utc_now())
+
+
+def kept(channel: Replies) -> list[str]:
+    """Return the ids of the pictures that Slack still has."""
+    return list(channel.stage.stand_in._slack.files._kept)
+
+
+def test_with_somebody_who_is_erased_their_pictures_and_words_go(channel: Replies, twilio: Servers) -> None:
+    send(channel, twilio, PICTURE, PICTURE)
+    channel.tell()
+    assert len(kept(channel)) == 2
+    erase(channel)
+    channel.tell()
+    assert kept(channel) == []
+    root = channel.messages()[0]
+    assert "was erased" in shown(root)
+    assert "Look" not in str(root)
+
+
+def test_a_picture_that_is_gone_already_is_fine(channel: Replies, twilio: Servers) -> None:
+    send(channel, twilio, PICTURE)
+    channel.tell()
+    erase(channel)
+    channel.gateway.delete_file(kept(channel)[0])
+    channel.tell()
+    assert kept(channel) == []
+
+
+def test_a_picture_whose_sender_is_erased_while_it_is_uploaded_goes(
+    channel: Replies, twilio: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(channel, twilio, PICTURE)
+    share = Gateway.share_file
+
+    def erased_meanwhile(gateway: Gateway, *args: Any, **more: Any) -> str:
+        file_id = share(gateway, *args, **more)
+        erase(channel)
+        return file_id
+
+    monkeypatch.setattr(Gateway, "share_file", erased_meanwhile)
+    channel.tell()
+    channel.tell()
+    assert kept(channel) == []
+
+
+def test_a_text_of_somebody_who_was_erased_opens_no_thread(channel: Replies) -> None:
+    channel.receive("Hello")
+    erase(channel)
+    assert channel.tell() == []
+    assert channel.messages() == []
+
+
+def test_a_picture_of_somebody_who_was_erased_is_not_fetched(channel: Replies, twilio: Servers) -> None:
+    send(channel, twilio, PICTURE)
+    erase(channel)
     show(channel)
     assert files(channel) == []

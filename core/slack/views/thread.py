@@ -13,7 +13,7 @@ from core.slack import blocks
 from core.slack.blocks import Block, Element
 from core.slack.views import attached
 from core.slack.views.card import Card
-from core.usecases import conversations, inbox
+from core.usecases import conversations, erasure, inbox
 from core.usecases.inbox import Waiting
 from core.usecases.threads import Facts
 
@@ -40,6 +40,7 @@ _WITHHELD = (
     ":telephone_receiver: They called and withheld their number, so they can be neither called nor texted. Write a "
     "note here if something is to be done, and close it."
 )
+_ERASED = "Whoever wrote here was erased. Nothing more comes of it; what stands below must be deleted by hand."
 _BEFORE_LIFTING = {
     SuppressionCause.OPT_OUT: "They opted out, so do this only if they have asked for texts again. If they texted "
     "STOP, Twilio goes on blocking our texts until they text START themselves.",
@@ -64,6 +65,8 @@ _MARKUP = re.compile("[*_~`]")
 
 def render(facts: Facts, *, trusted_host: str) -> Card:
     """Draw a thread's first message as it stands: who, about what, their first text, and what can be done."""
+    if erasure.is_erased(facts.conversation.address):
+        return Card(_ERASED, [blocks.context(_ERASED)])
     who = whom(facts)
     about = f" answers *{blocks.escape(visible(facts.blast_name))}*" if facts.blast_name else " writes"
     opening = words(facts.opening, trusted_host=trusted_host) if facts.opening else []

@@ -37,6 +37,7 @@ METHODS: dict[str, Method] = {
     "conversations.history": Method(conversations.history, _HISTORY),
     "conversations.replies": Method(conversations.replies, _HISTORY),
     "files.info": Method(files.describe, ("files:read",)),
+    "files.delete": Method(files.delete, ("files:write",)),
     "files.getUploadURLExternal": Method(files.get_upload_url, ("files:write",)),
     "files.completeUploadExternal": Method(files.complete_upload, ("files:write",)),
     "views.open": Method(views.open_modal),

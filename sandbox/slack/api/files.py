@@ -11,6 +11,22 @@ def describe(slack: Slack, call: Call) -> Json:
     return {"file": slack.files.get(call.text("file")).as_json(slack.origin), "comments": []}
 
 
+def delete(slack: Slack, call: Call) -> Json:
+    """Take a file of the bot's away; where it was shared only its id is left."""
+    file = slack.files.get(call.text("file"))
+    if file.user_id != BOT_USER:
+        raise Refused("cant_delete_file")
+    slack.files.delete(file.id)
+    for channel in slack.workspace.channels.values():
+        for message in channel.messages.values():
+            shared = message.get("files", [])
+            if any(each["id"] == file.id for each in shared):
+                gone = {"id": file.id, "mode": "tombstone"}
+                message["files"] = [gone if each["id"] == file.id else each for each in shared]
+                slack.workspace.changed(channel, message)
+    return {}
+
+
 def get_upload_url(slack: Slack, call: Call) -> Json:
     """Say where the bytes of a new file go."""
     name, length = call.text("filename"), call.number("length", 0)

@@ -5,24 +5,29 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, SQLModel, col
 
 from core import outbox
+from core.domain import email_events
 from core.domain.events import ConversationChanged
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.errors import IllegalMove, NotFound
 from core.models import (
+    Call,
     ChannelName,
     Contact,
     Conversation,
     Delivery,
+    Draft,
     Inbound,
     Membership,
     OutboxEvent,
     Receipt,
+    TopicQuestion,
     WebhookEvent,
 )
-from core.usecases import erasure, events, suppression
+from core.usecases import conversations, drafts, erasure, events, inbox, processors, suppression
+from core.usecases.processors import House
 from tests import factories
 from tests.factories import NOON, SENDER, phone
 
@@ -79,7 +84,9 @@ def test_what_was_said_in_her_thread_or_is_still_to_be_goes_and_others_stays(
     session.expire_all()
     erasure.erase(session, SHE, now=NOON)
     session.expire_all()
-    notes = [event.payload["note"] for event in session.scalars(sa.select(OutboxEvent).order_by(col(OutboxEvent.id)))]
+    is_change = col(OutboxEvent.name) == ConversationChanged.name
+    told = session.scalars(sa.select(OutboxEvent).where(is_change).order_by(col(OutboxEvent.id)))
+    notes = [event.payload["note"] for event in told]
     assert notes == [None, f"I am Jane of {phone(2)}"]
 
 
@@ -90,6 +97,79 @@ def test_what_providers_posted_and_could_not_be_read_goes(session: Session, post
         events.keep(session, ChannelName.SMS, "text", key, told, error="To is missing.", now=NOON)
     erasure.erase(session, SHE, now=NOON)
     assert session.scalars(sa.select(col(WebhookEvent.key))).all() == ["another's"]
+
+
+E_MAIL = "jane@example.org"
+HER_OWN = ("2125550101", "jane", "zebra")
+
+
+def tell_us_everything(session: Session) -> None:
+    """Have her leave traces in every table that may know of her."""
+    met(session)
+    she = session.scalars(sa.select(Contact)).one()
+    she.attributes = {"nickname": "zebra"}
+    house = House("Us")
+    mail = {"event": "replied", "from": f"Jane Doe <{E_MAIL}>", "subject": "Zebra", "text": "Is zebra parking near?"}
+    told = processors.fields_of(email_events.read(mail))
+    events.store(session, ChannelName.EMAIL, "replied", "m-1", told, now=NOON)
+    processors.REGISTRY["email"].process(session, "replied", told, house=house, came_at=NOON, now=NOON)
+    for key, raw in (("r-1", {"event": "teleported", "from": '"Jane" <JANE@Example.org>'}), ("r-2", {"to": [SHE]})):
+        events.keep(session, ChannelName.EMAIL, processors.UNREAD, key, raw, error="What?", is_hopeless=True, now=NOON)
+    talk = session.scalars(sa.select(Conversation).where(col(Conversation.address) == SHE)).one()
+    staff = factories.staff(session)
+    conversations.note(session, talk.id, "Jane likes zebras", by=staff, now=NOON)
+    conversations.reply(session, talk.id, "Dear Jane", by=staff, now=NOON)
+    heard = session.scalars(sa.select(Inbound).where(col(Inbound.address) == SHE)).one()
+    heard.media = [{"url": "https://example.org/zebra", "type": "image/png", "file": "F0PICTURE"}]
+    session.add(Draft(conversation_id=talk.id, inbound_id=heard.id or 0, body="Dear Jane", created_at=NOON))
+    session.add(
+        Call(conversation_id=talk.id, caller_id=staff.id, made_by=staff.id, at=NOON, note="Jane", created_at=NOON)
+    )
+    session.add(TopicQuestion(address=SHE, sender=SENDER, asked_at=NOON))
+    session.flush()
+
+
+def test_no_column_of_any_table_knows_her_any_more(session: Session) -> None:
+    tell_us_everything(session)
+    erasure.erase(session, E_MAIL, now=NOON)
+    session.flush()
+    found = []
+    for table in SQLModel.metadata.sorted_tables:
+        for row in session.execute(sa.select(table)).mappings():
+            said = str(dict(row)).lower()
+            found += [(table.name, word, said) for word in HER_OWN if word in said]
+    assert found == []
+
+
+def test_who_was_erased_waits_for_no_answer_and_gets_none(session: Session) -> None:
+    tell_us_everything(session)
+    talks = session.scalars(sa.select(col(Conversation.id))).all()
+    erasure.erase(session, SHE, now=NOON)
+    assert inbox.listed(session) == []
+    staff = factories.staff(session)
+    for step in (conversations.claim, conversations.close, conversations.opt_out):
+        for talk in talks:
+            with pytest.raises(NotFound, match="erased"):
+                step(session, talk, by=staff, now=NOON)
+    with pytest.raises(NotFound, match="erased"):
+        conversations.reply(session, talks[0], "Hello?", by=staff, now=NOON)
+
+
+def test_a_draft_that_comes_after_all_is_not_kept(session: Session) -> None:
+    tell_us_everything(session)
+    erasure.erase(session, SHE, now=NOON)
+    draft = session.scalars(sa.select(Draft)).one()
+    drafts.record(session, draft.id, model="m", body="Dear Jane", now=NOON)
+    session.expire_all()
+    assert session.scalars(sa.select(Draft)).one().body == ""
+
+
+def test_events_of_others_stay_whose_address_holds_hers(session: Session) -> None:
+    met(session)
+    for key, said in (("1", f"mary{E_MAIL}"), ("2", f"{E_MAIL}.au"), ("3", f"{SHE}9")):
+        events.keep(session, ChannelName.EMAIL, "unread", key, {"from": said}, error="What?", now=NOON)
+    erasure.erase(session, SHE, now=NOON)
+    assert len(session.scalars(sa.select(WebhookEvent)).all()) == 3
 
 
 def test_she_may_be_named_by_either_of_her_addresses(session: Session) -> None:
