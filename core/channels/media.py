@@ -13,6 +13,8 @@ import aiohttp
 from yarl import URL
 
 from core.channels.twilio import authorization
+from core.domain import pictures
+from core.domain.pictures import NotAPicture
 from core.settings import LOOPBACK, Settings
 
 T = TypeVar("T")
@@ -23,16 +25,11 @@ _CHUNK = 1 << 16
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # A picture may be there a moment after its text.
 _PASSING = frozenset({404, 408, 425, 429})
-_STARTS = {
-    "jpg": (b"\xff\xd8\xff",),
-    "png": (b"\x89PNG\r\n\x1a\n",),
-    "gif": (b"GIF87a", b"GIF89a"),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A picture or a sound. `suffix`: what its first bytes say that it is (jpg, png, gif, webp, wav or mp3)."""
+    """A picture, and nothing besides, or a sound. `suffix`: what kind it is, by its first bytes (jpg, png, wav …)."""
 
     suffix: str
     content: bytes
@@ -47,13 +44,15 @@ class NoFile(Exception):
 
 
 def fetch(settings: Settings, url: str) -> File:
-    """Return the picture at an address that Twilio told, whatever is said there of its kind.
+    """Return the picture at an address that Twilio told, whatever is said there of its kind, and no more than it shows.
 
     Raises:
         NoFile: the address isn't Twilio's, or what comes from it is too large, too slow, or no picture.
     """
-    content = _done(_fetch(settings, url))
-    return File(_suffix(content), content)
+    try:
+        return File(*pictures.bare(_done(_fetch(settings, url))))
+    except NotAPicture as why:
+        raise NoFile(str(why)) from None
 
 
 def fetch_recording(settings: Settings, url: str) -> File:
@@ -155,15 +154,6 @@ async def _content(answer: aiohttp.ClientResponse) -> bytes:
         else:
             return bytes(content)
     raise NoFile(f"it is larger than {_LARGEST // 1024 // 1024} MB")
-
-
-def _suffix(content: bytes) -> str:
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "webp"
-    for suffix, starts in _STARTS.items():
-        if content.startswith(starts):
-            return suffix
-    raise NoFile("it isn't a JPEG, PNG, GIF or WebP picture")
 
 
 def _suffix_of_sound(content: bytes) -> str:

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+from tests import pictures
+
+PNG = pictures.png()
 
 
 @dataclass

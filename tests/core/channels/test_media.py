@@ -9,6 +9,7 @@ import pytest
 from core.channels import media
 from core.channels.media import NoFile
 from core.settings import Settings
+from tests import pictures
 from tests.core.channels.media_stage import PNG, Answer, Keeper
 from tests.sandbox.twilio_servers import ACCOUNT, TOKEN
 
@@ -43,18 +44,23 @@ def refusal(twilio: Keeper, url: str = "") -> NoFile:
 
 
 @pytest.mark.parametrize(
-    ("start", "suffix"),
-    [
-        (b"\xff\xd8\xff\xe0", "jpg"),
-        (b"\x89PNG\r\n\x1a\n", "png"),
-        (b"GIF89a", "gif"),
-        (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "webp"),
-    ],
+    ("content", "suffix"),
+    [(pictures.jpeg(), "jpg"), (pictures.png(), "png"), (pictures.gif(), "gif"), (pictures.webp(), "webp")],
 )
-def test_a_picture_is_what_its_first_bytes_say(twilio: Keeper, start: bytes, suffix: str) -> None:
-    twilio.answers[PATH] = Answer(body=start + bytes(9), headers={"Content-Type": "text/plain"})
-    assert fetch(twilio) == media.File(suffix, start + bytes(9))
+def test_a_picture_is_what_its_first_bytes_say(twilio: Keeper, content: bytes, suffix: str) -> None:
+    twilio.answers[PATH] = Answer(body=content, headers={"Content-Type": "text/plain"})
+    assert fetch(twilio) == media.File(suffix, content)
     assert twilio.asked == [(PATH, LOGIN)]
+
+
+def test_where_a_picture_was_taken_is_not_passed_on(twilio: Keeper) -> None:
+    twilio.answers[PATH] = Answer(body=pictures.jpeg(first=pictures.exif()))
+    assert fetch(twilio) == media.File("jpg", pictures.jpeg())
+
+
+def test_a_broken_picture_is_refused_with_a_reason(twilio: Keeper) -> None:
+    twilio.answers[PATH] = Answer(body=PNG[:-3])
+    assert (str(refusal(twilio)), refusal(twilio).is_passing) == ("the picture is broken or incomplete", False)
 
 
 def test_a_redirect_is_followed_once_and_without_the_credentials(twilio: Keeper, other: Keeper) -> None:
@@ -144,7 +150,8 @@ def test_what_is_too_large_is_not_read_to_its_end(twilio: Keeper, answer: Answer
 
 
 def test_the_largest_is_taken(twilio: Keeper) -> None:
-    body = PNG.ljust(5 * 1024 * 1024, b"\0")
+    words = pictures.chunk(b"IDAT", bytes(5 * 1024 * 1024 - len(PNG) - 12))
+    body = pictures.png(words)
     twilio.answers[PATH] = Answer(body=body)
     assert fetch(twilio).content == body
 
