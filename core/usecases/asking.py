@@ -84,7 +84,7 @@ def _take(session: Session, asked: TopicQuestion) -> bool:
 
 
 def _come_back_for_all(session: Session, inbound: Inbound, *, now: datetime) -> Answer:
-    topics.rejoin(session, inbound.address, None, now=now)
+    topics.rejoin_all(session, inbound.address, now=now)
     conversations.tell(session, inbound, "They want texts about everything that they are in.", now=now)
     return answers.STARTED
 

@@ -33,12 +33,18 @@ def stands_down(session: Session, inbound: Inbound, reading: Reading, theirs: li
         return False
     is_held, left = _outcome(_history(session, inbound.address, theirs), theirs)
     topic = _topic(reading, theirs)
-    if topic is not None:
-        return topic not in left
-    if not is_held:
-        for each in left:
+    is_overtaken = topic not in left if topic is not None else not is_held
+    if is_overtaken:
+        for each in _still_left(topic, left, theirs):
             topics.leave(session, inbound.address, each, inbound_id=inbound.id, now=now)
-    return not is_held
+    return is_overtaken
+
+
+def _still_left(asked: Topic | None, left: list[Topic], theirs: list[Audience]) -> list[Topic]:
+    """Return what they have not come back for of what they asked to leave; None: everything."""
+    if asked is None:
+        return left
+    return [each for each in topics.siblings(asked, theirs) if each in left] if asked.kind else []
 
 
 def has_come_back(session: Session, address: str, *, since: datetime) -> bool:
@@ -96,6 +102,6 @@ def _outcome(asked: Iterable[_Asked], theirs: list[Audience]) -> tuple[bool, lis
             is_held, left = False, left if is_held else []
         else:
             others = topics.others(each.topic, theirs) if is_held else []
-            left = [topic for topic in dict.fromkeys([*left, *others]) if topic != each.topic]
+            left = topics.come_back(each.topic, list(dict.fromkeys([*left, *others])), theirs)
             is_held = False
     return is_held, left

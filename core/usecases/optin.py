@@ -49,8 +49,10 @@ def take(
         conversations.tell(session, inbound, "They asked for texts again, and are asked to confirm it.", now=now)
         return answers.CONFIRM
     is_back = suppression.start(session, inbound.address, now=now)
-    if topic is not None or held is None:
-        is_back |= topics.rejoin(session, inbound.address, topic, now=now)
+    if topic is not None:
+        is_back |= topics.rejoin(session, inbound.address, topic, theirs, inbound_id=inbound.id, now=now)
+    elif held is None:
+        is_back |= topics.rejoin_all(session, inbound.address, now=now)
     answer = _answer(topic, theirs)
     conversations.tell(session, inbound, _told(answer, theirs, is_answered=is_answered), now=now)
     # A provider's keyword from somebody who was never stopped may be one whose STOP it took before we were told.

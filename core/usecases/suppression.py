@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from core.models import AudienceKind, Contact, Suppression, SuppressionCause
+from core.models import Audience, AudienceKind, Contact, Suppression, SuppressionCause
 from core.models.dialect import insert
 from core.usecases import provider_blocks, reach
 
@@ -135,6 +135,12 @@ def rejoin(
     """Undo `leave`; with no scope, all that was left. Returns False when nothing was."""
     is_named = _is_scope(audience_id, kind) if audience_id or kind else ~reach.IS_OF_ALL
     return _end(session, address, is_named, by="member", now=now)
+
+
+def rejoin_each(session: Session, address: str, kind: AudienceKind, *, now: datetime) -> bool:
+    """Undo what was left by name of the audiences of one kind. Returns False when nothing was."""
+    pools = sa.select(col(Audience.id)).where(col(Audience.kind) == kind)
+    return _end(session, address, col(Suppression.audience_id).in_(pools), by="member", now=now)
 
 
 def narrow(session: Session, address: str, *, now: datetime) -> None:

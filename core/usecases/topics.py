@@ -1,5 +1,6 @@
 """What members may leave and come back to one by one: the audiences they are in, and all events' audiences together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -74,11 +75,58 @@ def leave(
     )
 
 
-def rejoin(session: Session, address: str, topic: Topic | None, *, now: datetime) -> bool:
-    """Put an address on a topic again; None: on all that it has left. Returns False when it had left none of it."""
-    if topic is None:
-        return suppression.rejoin(session, address, now=now)
-    return suppression.rejoin(session, address, audience_id=topic.audience_id, kind=topic.kind, now=now)
+def rejoin(
+    session: Session,
+    address: str,
+    topic: Topic,
+    theirs: Sequence[Audience],
+    *,
+    inbound_id: int | None = None,
+    now: datetime,
+) -> bool:
+    """Put an address on a topic again, and on no other. Returns False when it had not left it.
+
+    A kind brings back its audiences that were left by name as well. Of a kind that was left, one audience comes back
+    alone: the others of `theirs` are left by name from then on.
+    """
+    if topic.kind is not None:
+        by_name = suppression.rejoin_each(session, address, topic.kind, now=now)
+        return suppression.rejoin(session, address, kind=topic.kind, now=now) or by_name
+    kind = _kind(topic, theirs)
+    of_kind = suppression.rejoin(session, address, kind=kind, now=now) if kind else False
+    for other in siblings(topic, theirs) if of_kind else ():
+        leave(session, address, other, inbound_id=inbound_id, now=now)
+    return suppression.rejoin(session, address, audience_id=topic.audience_id, now=now) or of_kind
+
+
+def rejoin_all(session: Session, address: str, *, now: datetime) -> bool:
+    """Put an address on all that it has left again. Returns False when it had left nothing."""
+    return suppression.rejoin(session, address, now=now)
+
+
+def come_back(topic: Topic, left: Sequence[Topic], theirs: Sequence[Audience]) -> list[Topic]:
+    """Return what of `left` stays left when somebody comes back for a topic; what `rejoin` does, without a database."""
+    if topic.kind is not None:
+        mine = {audience.id for audience in theirs if audience.kind is topic.kind}
+        return [each for each in left if each.kind is not topic.kind and each.audience_id not in mine]
+    kind = _kind(topic, theirs)
+    is_of_kind = any(each.kind is kind for each in left if each.kind)
+    stays = [each for each in left if each.audience_id != topic.audience_id and not (each.kind and each.kind is kind)]
+    return list(dict.fromkeys([*stays, *(siblings(topic, theirs) if is_of_kind else [])]))
+
+
+def siblings(topic: Topic, theirs: Sequence[Audience]) -> list[Topic]:
+    """Return the other audiences of a topic's kind, each by itself."""
+    kind = topic.kind or _kind(topic, theirs)
+    return [
+        Topic(audience.name, audience_id=audience.id)
+        for audience in theirs
+        if audience.kind is kind and audience.id != topic.audience_id
+    ]
+
+
+def _kind(topic: Topic, theirs: Sequence[Audience]) -> AudienceKind | None:
+    return next((audience.kind for audience in theirs if audience.id == topic.audience_id), None)
 
 
 def left(session: Session, address: str) -> list[str]:
