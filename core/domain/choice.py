@@ -5,7 +5,14 @@ from collections.abc import Sequence
 
 from core.domain.keywords import normal
 
-_ALL = frozenset({"all", "all of them", "all of these", "everything", "all topics"})
+_ALL = frozenset(
+    {
+        *("all", "all of them", "all of these", "everything", "all topics"),
+        *("todo", "todos", "todas", "tudo", "tout", "tous", "toutes", "alle", "alles", "tutti", "tutte", "tutto"),
+        *("lahat", "tat ca", "全部", "所有", "الكل", "كل"),
+    }
+)
+_YES = frozenset({"yes", "si", "oui", "sim", "ja", "oo", "opo", "wi", "co", "是", "好", "نعم"})
 _BEFORE = re.compile(r"^(?:(?:yes|ok|okay|just|only|number|option|topic)\s+)+")
 _AFTER = re.compile(r"(?:[\s,]+(?:only|please|pls|thanks|thank you))+$")
 _BETWEEN = re.compile(r"\s*[,;&+/\n]\s*(?:and\s+)?|\s+and\s+")
@@ -30,6 +37,11 @@ def read(text: str, offered: Sequence[str]) -> frozenset[int] | None:
         return whole
     chosen = [_one(_BEFORE.sub("", part), names) for part in _BETWEEN.split(said)]
     return frozenset[int]().union(*(each for each in chosen if each)) if all(chosen) else None
+
+
+def is_yes(text: str) -> bool:
+    """Tell whether a text says yes and nothing else, in any language of ours; to what, the asker must know."""
+    return _bare(text) in _YES
 
 
 def _bare(text: str) -> str:

@@ -78,7 +78,7 @@ def answer(
     plain, about = _USUAL[channel]
     own = _of(session, [each.id for each in meant], channel)
     if own is not None:
-        return Answer(own.body, shorter=(plain.words, *plain.shorter))
+        return Answer(own.body, shorter=(plain.words, *plain.shorter), must_fit=True)
     names = answers.listed(_still_wanted(session, inbound.address, meant))
     return about.about(names) if names else plain
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col
 
-from core.domain import keywords
+from core.domain import choice, keywords
 from core.domain.keywords import Asked, Reading
 from core.models import Audience, ChannelName, Inbound
 from core.models.dialect import insert
@@ -94,8 +94,9 @@ def read(text: Text, topics_of_theirs: Iterable[str] = ()) -> Reading:
 
 def _read(session: Session, text: Text, theirs: list[Audience], *, now: datetime) -> Reading:
     reading = read(text, (audience.name for audience in theirs))
-    if reading.kind == "opt_in" and reading.certainty == "likely" and optin.is_asked(session, text.address, now=now):
-        return replace(reading, certainty="certain")
+    is_yes = choice.is_yes(text.body) or (reading.kind == "opt_in" and reading.certainty == "likely")
+    if is_yes and optin.is_asked(session, text.address, now=now):
+        return replace(reading, kind="opt_in", certainty="certain")
     return reading
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain import keywords
@@ -12,12 +13,12 @@ from core.usecases.topics import Topic
 
 # A YES that comes later than this may be the answer to something else.
 _CONFIRM_WITHIN = timedelta(days=1)
-_MARK = answers.CONFIRM.words.partition("{organization}")[2]
+_MARKS = sorted({each.words.partition("{organization}")[2] for each in answers.CONFIRM.in_every_language()})
 
 
 def is_asked(session: Session, address: str, *, now: datetime) -> bool:
     """Tell whether somebody was asked lately to confirm that they want texts again, and hasn't been let in since."""
-    is_question = col(Delivery.body).endswith(_MARK, autoescape=True)
+    is_question = sa.or_(*(col(Delivery.body).endswith(mark, autoescape=True) for mark in _MARKS))
     was_asked = answers.was_given(session, address, is_question, since=now - _CONFIRM_WITHIN)
     return was_asked and suppression.active(session, address) is not None
 
