@@ -23,7 +23,7 @@ from core.models import (
     Staff,
 )
 from core.models.dialect import insert
-from core.usecases import erasure, inbox, lifting, sending, staffing, suppression
+from core.usecases import drafts, erasure, inbox, lifting, sending, staffing, suppression
 
 CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
 _LONGEST_NOTE = 2000
@@ -140,6 +140,7 @@ def close(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) 
         raise IllegalMove("This conversation is closed already. It opens again when they write.")
     conversation.status = ConversationStatus.CLOSED
     conversation.claimed_by = conversation.claimed_at = None
+    drafts.drop(session, conversation.id, now=now)
     _record(session, conversation, "close", by=by, note="Closed. It opens again when they write.", now=now)
     return conversation
 
@@ -148,6 +149,7 @@ def opt_out(session: Session, conversation_id: UUID, *, by: Staff, now: datetime
     """Unsubscribe the member, as they asked in words of their own; confirms a likely opt-out."""
     conversation = _get(session, conversation_id)
     suppression.opt_out(session, conversation.address, source="staff", staff_id=by.id, now=now)
+    drafts.drop(session, conversation.id, now=now)
     _record(session, conversation, "opt_out", by=by, note="Opted out: they get no more texts.", now=now)
     return conversation
 

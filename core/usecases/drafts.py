@@ -26,6 +26,7 @@ from core.usecases import audiences, suppression
 _LONGEST_PROMPT, _LONGEST_CONTEXT = 4_000, 20_000
 _KNOWN = frozenset({"organization", "blast"})
 _MOST_TOLD = 10
+_OPEN = (DraftOutcome.READY, DraftOutcome.WANTED)
 # A draft that is wanted and hasn't come by then never will.
 _WITHIN = timedelta(minutes=5)
 _RULES = (
@@ -57,6 +58,7 @@ def want(session: Session, inbound_id: int, *, now: datetime) -> UUID | None:
     inbound = session.get(Inbound, inbound_id)
     if inbound is None or inbound.conversation_id is None or inbound.kind != "none" or not inbound.body.strip():
         return None
+    drop(session, inbound.conversation_id, now=now)
     if suppression.active(session, inbound.address) or _briefing(session, inbound.conversation_id) is None:
         return None
     return session.scalar(
@@ -112,11 +114,22 @@ def ready(session: Session, conversation_id: UUID) -> Draft | None:
     return session.scalar(sa.select(Draft).where(*is_it))
 
 
+def drop(session: Session, conversation_id: UUID, *, now: datetime) -> None:
+    """Record that a conversation's drafts come to nothing: it went on, or is over, without them."""
+    session.execute(
+        sa.update(Draft)
+        .where(col(Draft.conversation_id) == conversation_id, col(Draft.outcome).in_(_OPEN))
+        .values(outcome=DraftOutcome.UNUSED, ended_at=now)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
 def settle(session: Session, conversation_id: UUID, sent: Delivery, *, draft_id: UUID | None, now: datetime) -> None:
     """Record what became of a conversation's drafts now that it was answered."""
+    # The one that was in the modal may have been dropped meanwhile, by a text that came.
+    is_shown = (col(Draft.id) == draft_id) & (col(Draft.outcome) == DraftOutcome.UNUSED)
     open_ones = sa.select(Draft).where(
-        col(Draft.conversation_id) == conversation_id,
-        col(Draft.outcome).in_((DraftOutcome.READY, DraftOutcome.WANTED)),
+        col(Draft.conversation_id) == conversation_id, col(Draft.outcome).in_(_OPEN) | is_shown
     )
     for draft in session.scalars(open_ones.with_for_update()).all():
         was_shown = draft.id == draft_id

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -15,12 +16,14 @@ from core import db, settings
 from core.clock import utc_now
 from core.errors import Invalid, NotFound
 from core.models import Draft, DraftOutcome
-from core.slack.views import thread
-from core.usecases import drafts
+from core.slack.views import text_back, thread
+from core.usecases import drafts, saved
 from tests import factories, replies
 from tests.replies import ORGANIZER, SHE, Replies
+from tests.sandbox.slack_stage import wait_for
 from workers import drafting
 
+PATIENCE_S = 30.0
 DRAFTED = "We meet at the hall at 6."
 
 
@@ -95,7 +98,7 @@ def channel(
 
 
 def write(nudged: list[str]) -> Draft:
-    drafting.write_draft.fn(nudged[-1])
+    drafting.write(UUID(nudged[-1]))
     with db.reading() as session:
         return session.scalars(sa.select(Draft).order_by(sa.desc("created_at"))).all()[0]
 
@@ -179,6 +182,77 @@ def test_nothing_waits_for_a_slow_assistant(
     with db.transaction() as session:
         session.execute(sa.update(Draft).values(outcome=DraftOutcome.WANTED))
     assert "TimeoutError" in write(nudged).error
+
+
+def test_a_hanging_assistant_holds_no_hands_but_its_own(
+    channel: Replies, endpoint: Endpoint, nudged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.channels.assistant._WITHIN_S", 60)
+    desk = drafting.Desk(drafting.write, threads=2)
+    monkeypatch.setattr(drafting, "desk", desk)
+    endpoint.lets_go.clear()
+    for number in range(6):
+        channel.text("Where do we meet?", sender=factories.phone(number))
+    for draft_id in nudged:
+        drafting.write_draft.fn(draft_id)
+    wait_for(lambda: len(endpoint.asked) == 2, PATIENCE_S)
+    assert outcomes() == {"wanted": 6}
+    endpoint.lets_go.set()
+    wait_for(lambda: outcomes() == {"ready": 6}, PATIENCE_S)
+
+
+def test_a_draft_that_is_lost_to_a_mistake_of_ours_takes_no_other_with_it() -> None:
+    written: list[UUID] = []
+
+    def write_or_fail(draft_id: UUID) -> None:
+        written.append(draft_id)
+        if len(written) == 1:
+            raise RuntimeError("a mistake")
+
+    desk = drafting.Desk(write_or_fail, threads=1)
+    wanted = [uuid4(), uuid4()]
+    for draft_id in wanted:
+        desk.take(draft_id)
+    wait_for(lambda: written == wanted, PATIENCE_S)
+
+
+def test_a_draft_that_gave_way_to_a_saved_answer_was_not_used(channel: Replies, nudged: list[str]) -> None:
+    with db.transaction() as session:
+        saved.put(session, "Who we are", "We are the tenants' union.", by=None, now=utc_now())
+    channel.text("Where do we meet?")
+    write(nudged)
+    channel.press(thread.TEXT_BACK)
+    view = channel.stage.view_of(ORGANIZER)
+    menu = next(each for each in view["blocks"] if each["block_id"] == text_back.SAVED)["elements"][0]
+    where = {"view_id": view["id"], "block_id": text_back.SAVED, "action_id": text_back.SAVED}
+    channel.stage.act("action", user=ORGANIZER, selected_option=menu["options"][0], **where)
+    channel.submit({})
+    assert [reply.body for reply in channel.replies()] == ["We are the tenants' union."]
+    assert outcomes() == {"unused": 1}
+
+
+@pytest.mark.parametrize("step", [thread.CLOSE, thread.OPT_OUT])
+def test_a_draft_that_nobody_can_use_any_more_was_not_used(channel: Replies, nudged: list[str], step: str) -> None:
+    channel.text("Where do we meet?")
+    write(nudged)
+    channel.press(step)
+    assert outcomes() == {"unused": 1}
+
+
+def test_a_draft_in_the_modal_counts_though_they_wrote_again_meanwhile(channel: Replies, nudged: list[str]) -> None:
+    channel.text("Where do we meet?")
+    write(nudged)
+    channel.press(thread.TEXT_BACK)
+    channel.text("And when?")
+    channel.submit({"reply": DRAFTED})
+    assert outcomes() == {"sent": 1, "unused": 1}
+
+
+def test_a_draft_is_over_when_they_write_again(channel: Replies, nudged: list[str]) -> None:
+    channel.text("Where do we meet?")
+    write(nudged)
+    channel.text("And when?")
+    assert outcomes() == {"unused": 1, "wanted": 1}
 
 
 @pytest.mark.parametrize("body", ["please cancel", "STOP", "   "])

@@ -57,12 +57,11 @@ def filled_in(view: Mapping[str, Any], answer: SavedAnswer) -> Block:
     # Slack keeps what was typed as long as a field keeps its name; a new one begins with what we put into it.
     number = int(field["block_id"].partition(".")[2] or 0) + 1
     new = _field(f"{_REPLY}.{number}", answer.body, field["element"]["max_length"])
-    # What is no longer the assistant's isn't marked as such.
+    # What is no longer the assistant's isn't marked as such, nor counted as such when it is sent.
+    place = f"{str(view['private_metadata']).partition(':')[0]}:"
     kept = [block for block in view["blocks"] if block.get("block_id") != _DRAFTED]
     body = [new if block is field else block for block in kept]
-    return blocks.modal(
-        CALLBACK, "Text back", body, submit="Send text", close="Cancel", metadata=str(view["private_metadata"])
-    )
+    return blocks.modal(CALLBACK, "Text back", body, submit="Send text", close="Cancel", metadata=place)
 
 
 def read(view: Mapping[str, Any]) -> Reply:
