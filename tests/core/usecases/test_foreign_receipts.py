@@ -28,9 +28,7 @@ def read(session: Session, delivery: Delivery) -> tuple[DeliveryStatus, str | No
 
 
 @pytest.mark.parametrize(("status", "code"), [("delivered", 0), ("failed", 21610), ("undelivered", 30006)])
-def test_another_messages_report_moves_no_row_whatever_id_it_carries(
-    session: Session, status: str, code: int
-) -> None:
+def test_another_messages_report_moves_no_row_whatever_id_it_carries(session: Session, status: str, code: int) -> None:
     # A database that was restored gives ids again that addresses at the provider still carry.
     delivery = factories.delivery(session, **ACCEPTED, provider_sid=FIRST)
     assert receipts.apply(session, [Incoming(SECOND, status, code, delivery.id, 1)], now=NOON) == 1
@@ -41,8 +39,7 @@ def test_another_messages_report_moves_no_row_whatever_id_it_carries(
 
 def test_one_report_with_the_ids_of_two_deliveries_moves_the_one_whose_message_it_is(session: Session) -> None:
     first, second = (
-        factories.delivery(session, number, **ACCEPTED, provider_sid=sid)
-        for number, sid in enumerate((FIRST, SECOND))
+        factories.delivery(session, number, **ACCEPTED, provider_sid=sid) for number, sid in enumerate((FIRST, SECOND))
     )
     receipts.apply(session, [Incoming(FIRST, "delivered", 0, second.id, 1)], now=NOON)
     assert read(session, first) == (DeliveryStatus.DELIVERED, FIRST)
