@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -55,10 +54,8 @@ def test_they_load_no_database_and_no_network(arguments: list[str]) -> None:
         "except SystemExit: pass\n"
         "print(sorted({'sqlalchemy', 'core.settings', 'slack_sdk', 'twilio', 'redis'} & sys.modules.keys()))"
     )
-    started = time.monotonic()
     found = subprocess.run([sys.executable, "-c", probe, *arguments], capture_output=True, text=True, check=True)
     assert found.stdout.splitlines()[-1] == "[]"
-    assert time.monotonic() - started < 5
 
 
 def test_wrong_settings_are_named_in_one_line() -> None:
