@@ -26,6 +26,7 @@ class PostgresqlCopies:
         self._finished: list[str] = []
         self._execute(f"CREATE DATABASE {_TEMPLATE}")
         _migrate(self._url(_TEMPLATE))
+        self._copy = f"TEMPLATE {_TEMPLATE}{self._by_files()}"
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
@@ -35,9 +36,14 @@ class PostgresqlCopies:
         # Dropped by the next test: right after its own, a server that is still closing connections takes 0.1 s longer.
         drops = [f"DROP DATABASE {self._finished.pop()} WITH (FORCE)" for _ in list(self._finished)]
         name = f"test_{uuid4().hex}"
-        self._execute(*drops, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        self._execute(*drops, f"CREATE DATABASE {name} {self._copy}")
         yield self._url(name)
         self._finished.append(name)
+
+    def _by_files(self) -> str:
+        """Where there is a choice (from PostgreSQL 15 on): copying files, not pages, halves the time of each copy."""
+        with closing(psycopg.connect(self._server.url())) as connection:
+            return " STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""
 
     def _url(self, database: str) -> str:
         return self._server.url(database).replace("postgresql://", "postgresql+psycopg://", 1)
