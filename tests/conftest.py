@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 
 from deploy import ports
 from deploy.postgres import PostgresServer
@@ -30,6 +31,19 @@ def _nobody_elses_settings() -> Iterator[None]:
             patch.delenv(name)
         patch.setenv("ENV_FILE", "")
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_tracebacks() -> None:
+    """Write what failed as the product does: in colours, with all variables, it takes seconds each time."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")
