@@ -15,6 +15,7 @@ from sandbox.twilio.deliveries import Deliveries
 from sandbox.twilio.inbound import Inbox
 from sandbox.twilio.ledger import Ledger
 from sandbox.twilio.phones import Phones
+from sandbox.twilio.pulse import Pulse
 from sandbox.twilio.telephone import Telephone
 from sandbox.twilio.ui import Desk
 from sandbox.twilio.wire import Wire
@@ -32,10 +33,11 @@ class TwilioStandIn:
         self._deliveries = Deliveries(self.account, self._courier)
         self._inbox = Inbox(self.account, self._courier, self._deliveries)
         self._phones = Phones(self.account, self._inbox)
+        self._pulse = Pulse()
         self._loops: list[asyncio.Task[None]] = []
         self.asgi = Wire(self.account, self._deliveries, traffic)
         telephone = Telephone(self.account, Switchboard(self.account, self._courier))
-        self.routes: list[Route] = [*self._phones.routes, *telephone.routes, *Desk(self.account).routes]
+        self.routes: list[Route] = [*self._phones.routes, *telephone.routes, *Desk(self.account, self._pulse).routes]
 
     def snapshot(self) -> dict[str, object]:
         """Return the phones and the totals, for a page that opens."""
@@ -46,6 +48,7 @@ class TwilioStandIn:
         await self._courier.start()
         self._loops = [
             asyncio.create_task(self._deliveries.run()),
+            asyncio.create_task(self._pulse.run()),
             asyncio.create_task(self.account.board.run(self.account.totals)),
         ]
 

@@ -1,6 +1,7 @@
 """What tests and the page ask of the ledger, and the knobs of the behaviour."""
 
 import asyncio
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ from sandbox.twilio import windows
 from sandbox.twilio.account import Account
 from sandbox.twilio.behaviour import BadBehaviour
 from sandbox.twilio.ledger import Message
+from sandbox.twilio.pulse import Pulse
 
 LARGEST_PAGE = 10_000
 
@@ -19,8 +21,9 @@ LARGEST_PAGE = 10_000
 class Desk:
     """Serves /ui/ledger and /ui/twilio/behaviour."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, pulse: Pulse) -> None:
         self._account = account
+        self._pulse = pulse
         self.routes = [
             Route("/ui/ledger", self.totals),
             Route("/ui/ledger/messages", self.messages),
@@ -47,14 +50,19 @@ class Desk:
         return JSONResponse({"messages": rows, "next": rows[-1]["order"] if len(rows) == limit and rows else None})
 
     async def windows(self, request: Request) -> JSONResponse:
-        """Answer GET /ui/ledger/windows: per sender the most segments accepted in any `seconds` (1) since `since`."""
+        """Answer GET /ui/ledger/windows: per sender the most segments accepted in any `seconds` (1) since `since`.
+
+        What the stand-in saw at once, since it was held up, may have come one by one: only what certainly came together
+        counts together.
+        """
         try:
             seconds = float(request.query_params.get("seconds", "1"))
             since = max(int(request.query_params.get("since", "0")), 0)
         except ValueError:
             return _sentence("seconds must be a number, since the order of a message.")
         texts = self._account.ledger.outbound(since=since)
-        found = await asyncio.to_thread(windows.busiest, texts, seconds=seconds)  # a million take a second
+        measure = partial(windows.busiest, came_since=self._pulse.came_since, seconds=seconds)
+        found = await asyncio.to_thread(measure, texts)  # a million take a second
         return JSONResponse({"seconds": seconds, "senders": {sender: one.as_json() for sender, one in found.items()}})
 
     async def behaviour(self, request: Request) -> JSONResponse:

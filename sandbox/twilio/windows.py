@@ -1,7 +1,7 @@
 """How fast each sender went: the most segments accepted in any stretch of time."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
@@ -18,13 +18,13 @@ class Window:
     _recent: deque[tuple[float, int]] = field(default_factory=deque, repr=False)
     _in_window: int = 0
 
-    def add(self, at: float, segments: int, *, seconds: float) -> None:
-        """Take the next text into account."""
+    def add(self, at: float, segments: int, *, since: float, seconds: float) -> None:
+        """Take the next text into account, seen at `at`, which has come no earlier than `since`."""
         self.first_at = self.first_at or at
         self.last_at = at
         self.segments += segments
         self.messages += 1
-        self._recent.append((at, segments))
+        self._recent.append((since, segments))
         self._in_window += segments
         while self._recent[0][0] <= at - seconds:
             self._in_window -= self._recent.popleft()[1]
@@ -43,12 +43,15 @@ class Window:
         }
 
 
-def busiest(texts: Iterable[tuple[str, float, int]], *, seconds: float = 1.0) -> dict[str, Window]:
-    """Return per sender the most segments in any half-open window of `seconds`.
+def busiest(
+    texts: Iterable[tuple[str, float, int]], *, came_since: Callable[[float], float], seconds: float = 1.0
+) -> dict[str, Window]:
+    """Return per sender the most segments that certainly came within some half-open window of `seconds`.
 
-    `texts` are (sender, epoch seconds, segments) in the order of their times.
+    `texts` are (sender, epoch seconds, segments) in the order of their times; `came_since` tells when what was seen at
+    a time may have come at the earliest.
     """
     windows: dict[str, Window] = {}
     for sender, at, segments in texts:
-        windows.setdefault(sender, Window()).add(at, segments, seconds=seconds)
+        windows.setdefault(sender, Window()).add(at, segments, since=came_since(at), seconds=seconds)
     return windows

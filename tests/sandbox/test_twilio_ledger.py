@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from sandbox.twilio import overrides, segments, windows
 from sandbox.twilio.behaviour import BadBehaviour, Behaviour
 from sandbox.twilio.board import MESSAGES_PER_TICK, Board
 from sandbox.twilio.ledger import Ledger, NewMessage
+from sandbox.twilio.pulse import Pulse
 from sandbox.twilio.timetable import Step, Timetable
 from tests.sandbox.twilio_servers import SENDER, Rig, Servers
 
@@ -109,17 +111,46 @@ def test_texts_of_a_phone_come_newest_first() -> None:
 
 def test_the_busiest_second_is_found_wherever_it_starts() -> None:
     texts = [("a", 10.0, 1), ("a", 10.9, 2), ("b", 10.95, 7), ("a", 11.0, 4), ("a", 11.85, 1), ("a", 11.95, 1)]
-    found = windows.busiest(texts)
+    found = windows.busiest(texts, came_since=float)
     assert (found["a"].max_segments, found["a"].at) == (7, 10.9)
     assert (found["b"].max_segments, found["b"].messages) == (7, 1)
     assert (found["a"].segments, found["a"].first_at, found["a"].last_at) == (9, 10.0, 11.95)
+
+
+def test_what_the_stand_in_saw_at_once_since_it_was_held_up_may_have_come_one_by_one() -> None:
+    pulse = Pulse()
+    pulse.beat(10.0, 10.011)
+    pulse.beat(10.2, 10.5)
+    pulse.beat(10.5, 10.51)
+    assert [pulse.came_since(at) for at in (10.005, 10.3, 10.503, 10.52, 9.0)] == [10.005, 10.2, 10.2, 10.52, 9.0]
+    texts = [("a", at, 1) for at in (10.501, 10.502, 10.503, 11.3, 11.45)]
+    assert windows.busiest(texts, came_since=pulse.came_since)["a"].max_segments == 3
+    assert windows.busiest(texts, came_since=float)["a"].max_segments == 5
+
+
+def test_a_pulse_notes_when_it_was_held_up() -> None:
+    pulse = Pulse()
+
+    async def story() -> tuple[float, float]:
+        beating = asyncio.create_task(pulse.run())
+        await asyncio.sleep(0.05)
+        began = time.time()
+        while time.time() < began + 0.2:
+            pass
+        ended = time.time()
+        await asyncio.sleep(0.05)
+        beating.cancel()
+        return began, ended
+
+    began, ended = asyncio.run(story())
+    assert began - 0.1 < pulse.came_since(ended) <= began
 
 
 def test_windows_agree_with_a_count_by_hand() -> None:
     chance = random.Random(7)
     moments = sorted(chance.uniform(0, 5) for _ in range(300))
     expected = max(sum(start <= other < start + 1 for other in moments) for start in moments)
-    assert windows.busiest(("a", at, 1) for at in moments)["a"].max_segments == expected
+    assert windows.busiest((("a", at, 1) for at in moments), came_since=float)["a"].max_segments == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""When the stand-in itself was held up, as by other work on its machine: what came meanwhile, it sees at once."""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Callable
+from time import time
+
+_EVERY_S = 0.01
+_LATE_S = 0.002
+# What came while it was held up is served for a moment afterwards.
+_SERVED_WITHIN_S = 0.005
+
+
+class Pulse:
+    """Beats evenly, unless it is held up."""
+
+    def __init__(self, clock: Callable[[], float] = time) -> None:
+        self._clock = clock
+        self._begins: list[float] = []
+        self._ends: list[float] = []
+
+    async def run(self) -> None:
+        """Beat, until cancelled."""
+        last = self._clock()
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            last, begun = self._clock(), last
+            self.beat(begun, last)
+
+    def beat(self, begun: float, ended: float) -> None:
+        """Take a beat into account that lasted from `begun` to `ended`, epoch seconds."""
+        if ended - begun > _EVERY_S + _LATE_S:
+            self._begins.append(begun)
+            self._ends.append(ended + _SERVED_WITHIN_S)
+
+    def came_since(self, at: float) -> float:
+        """Return since when something may have waited that was seen at `at`; `at` itself if nothing was held up."""
+        index = bisect_left(self._ends, at)
+        return min(at, self._begins[index]) if index < len(self._ends) else at
