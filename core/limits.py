@@ -18,6 +18,8 @@ _FORGIVEN, _MOST_FORGIVEN_S = 0.35, 0.3
 _FORGETS, _MOST_LEAD_S = 0.9, 0.2
 # Two clocks of machines that keep the time part by less.
 _DRIFT = 0.0005
+# How far ours is ahead must be known this well, before a moment is worth anything; over a long line it never is.
+_WELL_KNOWN_S, _MOST_QUESTIONS = 0.008, 5
 
 # Generic cell rate algorithm without burst: each message reserves its own stretch of time after the last one's. The
 # server's clock is the only one asked. The key never expires, and holds when the next moment is free, the last moment
@@ -32,9 +34,10 @@ local key, per_segment, furthest, most_wait = KEYS[1], tonumber(ARGV[1]), tonumb
 local lead, forgiven, beyond_all = tonumber(ARGV[4]), tonumber(ARGV[5]), now + furthest + tonumber(ARGV[6])
 local free, last, granted_in = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%w+)$')
 free, last = tonumber(free), tonumber(last)
+local is_news = granted_in ~= life
 if not free or last > now + furthest then
-  free, last = beyond_all, now
-elseif granted_in ~= life then
+  free, last, is_news = beyond_all, now, true
+elseif is_news then
   free = math.max(free, beyond_all)
 elseif free < now + lead - forgiven then
   free = now + lead
@@ -46,7 +49,7 @@ for i = 7, #ARGV do
   waits[#waits + 1], last = wait, now + wait
   free = free + per_segment * tonumber(ARGV[i])
 end
-redis.call('SET', key, string.format('%.0f %.0f %s', free, last, life))
+if is_news or #waits > 0 then redis.call('SET', key, string.format('%.0f %.0f %s', free, last, life)) end
 return {now, free, waits}
 """
 
@@ -80,6 +83,17 @@ class Pace:
         Raises:
             redis.exceptions.RedisError: Redis doesn't answer; nothing may leave without a reservation.
         """
+        for _ in range(_MOST_QUESTIONS):
+            if self._ahead.is_well_known(monotonic()):
+                break
+            await self._ask(sender, [], most_wait_s)
+        reservation = await self._ask(sender, segments, most_wait_s)
+        if self._ahead.was_set_at > monotonic() - FURTHEST_S:
+            # What was granted by the clock as it was lies ahead still, and these moments fall among it.
+            return Reservation([], FURTHEST_S)
+        return reservation
+
+    async def _ask(self, sender: str, segments: Sequence[int], most_wait_s: float) -> Reservation:
         # Nothing is granted that would be over before we hear of it.
         lead = _us(min(self._takes_s, _MOST_LEAD_S))
         limits = [_us(FURTHEST_S), _us(min(most_wait_s, FURTHEST_S)), lead, self._forgiven_us, self._apart_us]
@@ -88,9 +102,6 @@ class Pace:
         told_at = monotonic()
         self._takes_s = max(told_at - asked_at, _FORGETS * self._takes_s)
         ahead = self._ahead.of(now / 1_000_000, asked_at, told_at)
-        if ahead is None:
-            # What was granted by the clock as it was lies ahead still, and these moments fall among it.
-            return Reservation([], FURTHEST_S)
         # An answer may be long in coming: what it grants begins at the server's time, not when we hear of it.
         gone = told_at - ahead - now / 1_000_000
         return Reservation([wait / 1_000_000 - gone for wait in waits], (free - now) / 1_000_000 - gone)
@@ -102,20 +113,22 @@ class _Ahead:
     def __init__(self) -> None:
         self._least, self._most = -math.inf, math.inf
         self._at = 0.0
+        self.was_set_at = -math.inf
 
-    def of(self, servers: float, asked_at: float, told_at: float) -> float | None:
-        """Return it, now that the server said what its clock was at some time between the two of ours.
+    def is_well_known(self, now: float) -> bool:
+        """Tell whether it is known to a few milliseconds."""
+        return self._most - self._least + 2 * _DRIFT * (now - self._at) < _WELL_KNOWN_S
 
-        None if the server's clock was set since the last answer.
-        """
+    def of(self, servers: float, asked_at: float, told_at: float) -> float:
+        """Return it, now that the server said what its clock was at some time between the two of ours."""
         drifted = _DRIFT * (told_at - self._at)
         least = max(self._least - drifted, asked_at - servers)
         most = min(self._most + drifted, told_at - servers)
-        was_set = least > most
-        if was_set:
+        if least > most:  # the server's clock was set
             least, most = asked_at - servers, told_at - servers
+            self.was_set_at = told_at
         self._least, self._most, self._at = least, most, told_at
-        return None if was_set else (least + most) / 2
+        return (least + most) / 2
 
 
 def _us(seconds: float) -> int:
