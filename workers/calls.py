@@ -78,6 +78,7 @@ class Calls:
         self._ready: asyncio.Queue[Held | None] = asyncio.Queue()
         self._posters: set[asyncio.Task[None]] = set()
         self._leaving = 0  # posters that are told to end, and haven't yet
+        self._is_over = False
         self.most = self.busy = self.made = 0
 
     @property
@@ -91,7 +92,8 @@ class Calls:
         return self._ready.qsize() - self._leaving
 
     def allow(self, most: int) -> None:
-        """Have so many made at once; where they were more, those under way end first."""
+        """Have so many made at once; where they were more, those under way end first. None are made when it is over."""
+        most = 0 if self._is_over else most
         for _ in range(most - self.most):
             poster = watched(self._post_all(), self._broke)
             self._posters.add(poster)
@@ -116,6 +118,7 @@ class Calls:
 
     async def finish(self, end: End) -> None:
         """Wait for the calls that are under way; at the end, they are cut off."""
+        self._is_over = True
         self.allow(0)
         posters = asyncio.gather(*self._posters, return_exceptions=True)
         if not await end.outlasts(posters):

@@ -116,7 +116,7 @@ class Drain:
 
     async def run(self) -> int:
         """Send until nothing is due and everything is recorded. Returns how many calls were made."""
-        self._calls.allow(self._speed.in_flight)
+        self._calls.allow(self._calls.most or self._speed.in_flight)
         recorder = watched(self._recorder.run(), self._fail)
         granter = watched(self._grants.run(), self._fail) if self._grants else None
         try:

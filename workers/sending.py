@@ -15,7 +15,9 @@ from core.domain import senders as senders_of
 from core.domain.channel import Channel
 from core.limits import Pace
 from core.models import ChannelName
+from core.settings import Settings
 from core.usecases import planning, rechecking
+from workers import allotting
 from workers.broker import SENDING, broker
 from workers.drain import Drain, Speed
 from workers.ledger import Ledger
@@ -43,10 +45,12 @@ class Senders:
         sent, is_nudged = 0, True
         while is_nudged and not self._is_stopping:
             drain = self._drains[sender] = self._open(sender)
+            self._share_calls()
             try:
                 sent += await drain.run()
             finally:
                 del self._drains[sender]
+                self._share_calls()
             is_nudged = drain.was_nudged  # when it claimed no more
         return sent
 
@@ -60,9 +64,16 @@ class Senders:
         rate = config.rate_of(sender) * _MARGIN or None
         # Kept, since it remembers how far it was given away.
         pace = self._paces.setdefault(sender, Pace(self._redis, segments_per_s=rate or 1.0))
-        # The process's calls, not each sender's: one that has no pace would else take as many as all.
-        speed = Speed(max(config.max_in_flight // max(len(config.senders), 1), 1), rate)
+        speed = Speed(config.max_in_flight, rate)
         return Drain(sender, channel=self._channels[name], ledger=Ledger(sender), pace=pace, speed=speed)
+
+    def _share_calls(self) -> None:
+        """Share the process's calls among the senders that have something to send."""
+        config = settings.current()
+        most = config.max_in_flight
+        wanted = {sender: allotting.wanted(config.rate_of(sender), at_most=most) for sender in self._drains}
+        for sender, calls in allotting.shares(wanted, most).items():
+            self._drains[sender].allow(calls)
 
     async def stop(self) -> None:
         """Stop every drain; returns at once."""
