@@ -11,7 +11,7 @@ import structlog
 from core.clock import utc_now
 from core.domain import failures
 from core.domain.channel import LONGEST_VALIDITY_S, Channel, Outcome, Outgoing, Refused, TooLate, Unknown, Unsendable
-from core.domain.lifecycles import CUT_OFF
+from core.domain.lifecycles import CUT_OFF, STUMBLED
 from core.usecases.recording import Result
 from core.usecases.sending import Claimed
 from workers.transactions import End
@@ -167,7 +167,7 @@ class Calls:
             if _is_being_cancelled():
                 raise
             log.error("send.failed", delivery_id=claim.id, error=type(error).__name__)
-            outcome = Unknown("We stumbled over it while it was sent.")
+            outcome = Unknown(STUMBLED)
         finally:
             if outcome is not None:
                 self._answered(Result(claim, outcome, utc_now()))

@@ -13,7 +13,8 @@ from core.clock import utc_now
 from core.domain import retries
 from core.domain import senders as senders_of
 from core.domain.caps import next_midnight
-from core.domain.channel import Refused, Unknown
+from core.domain.channel import Outcome, Refused, Unknown
+from core.domain.lifecycles import OUR_ERRORS
 from core.domain.turns import Turns
 from core.models import ChannelName
 from core.models.dialect import alone, among_others
@@ -46,7 +47,8 @@ class Ledger:
         # What ran when this process last claimed alone. A run that was over by then won't come back: as long as there
         # is no other, nobody is left who claims of one that we don't see.
         self._seen: list[Run] = []
-        self._was_failing = False
+        self._provider = senders_of.provider_of(sender)
+        self._is_probing = self._was_failing = False
 
     def claim(self, limit: int) -> Claims:
         """Claim what is urgent first, then a fair share of every running blast; what one leaves, others take.
@@ -76,6 +78,7 @@ class Ledger:
 
     def _take(self, session: Session, runs: Sequence[Run], limit: int, *, has_urgent: bool, now: datetime) -> Claims:
         config, claims = settings.current(), Claims()
+        limit = self._may_try(session, config, limit, now)
         allowed = self._allowance(session, config, now)
         if has_urgent:
             self._add(claims, session, None, limit, now)
@@ -89,6 +92,8 @@ class Ledger:
             segments = [claim.segments for claim in taken]
             self._turns.took(lanes.pop(0), segments, is_dry=taken.looked_at < share)
         self._spend(session, config, len(claims), now)
+        if self._is_probing and claims:
+            failover.trying(session, self._provider, now=now)
         return claims
 
     def _add(self, claims: Claims, session: Session, lane: UUID | None, limit: int, now: datetime) -> Claims:
@@ -106,6 +111,14 @@ class Ledger:
         claims += taken
         claims.looked_at += taken.looked_at
         return taken
+
+    def _may_try(self, session: Session, config: Settings, limit: int, now: datetime) -> int:
+        """Return how many of `limit` may be tried: few while the provider fails and another one can take over."""
+        if not config.standby:
+            return limit
+        most = failover.may_try(session, self._provider, now=now)
+        self._is_probing = most is not None
+        return limit if most is None else min(limit, most)
 
     def _allowance(self, session: Session, config: Settings, now: datetime) -> int:
         """Return how many texts may leave today; when none, its blasts wait for tomorrow, and their cards say so."""
@@ -148,13 +161,31 @@ class Ledger:
 
     def _note_health(self, session: Session, results: Sequence[Result]) -> None:
         """Note failures, and the first success after them; that all is well needs no writing down."""
-        outcomes = [result.outcome for result in results if not isinstance(result.outcome, Unknown)]
-        failed = [each for each in outcomes if isinstance(each, Refused) and retries.is_transient(each)]
-        if not failed and not (self._was_failing and outcomes):
+        outcomes = [result.outcome for result in results if not _is_ours(result.outcome)]
+        # One that refuses a message for good is well.
+        failed = [
+            each
+            for each in outcomes
+            if isinstance(each, Unknown) or (isinstance(each, Refused) and retries.is_transient(each))
+        ]
+        if not failed and not (outcomes and (self._was_failing or self._is_probing)):
             return
-        provider = senders_of.provider_of(self._sender)
-        succeeded = len(outcomes) - len(failed)
-        reason = failed[-1].message if failed else ""
-        if failover.note(session, provider, failed=len(failed), succeeded=succeeded, reason=reason, now=utc_now()):
-            log.warning("provider.down", provider=provider)
+        is_down = failover.note(
+            session,
+            self._provider,
+            failed=len(failed),
+            succeeded=len(outcomes) - len(failed),
+            reason=_reason(failed[-1]) if failed else "",
+            now=utc_now(),
+        )
+        if is_down:
+            log.warning("provider.down", provider=self._provider)
         self._was_failing = bool(failed)
+
+
+def _is_ours(outcome: Outcome) -> bool:
+    return isinstance(outcome, Unknown) and outcome.reason in OUR_ERRORS
+
+
+def _reason(failed: Refused | Unknown) -> str:
+    return failed.message if isinstance(failed, Refused) else failed.reason

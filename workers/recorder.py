@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from core.domain.channel import Unknown
+from core.domain.lifecycles import UNWRITTEN
 from core.usecases.recording import Result
 from workers.transactions import End, GaveUp, beside, soon
 
@@ -113,8 +114,7 @@ class Recorder:
         await self._beside(partial(self._book.record, [result]))
 
     async def _write_as_unknown(self, result: Result) -> None:
-        why = "The provider's answer couldn't be written down."
-        await self._beside(partial(self._book.record, [result._replace(outcome=Unknown(why))]))
+        await self._beside(partial(self._book.record, [result._replace(outcome=Unknown(UNWRITTEN))]))
 
     async def _beside(self, work: Callable[[], None]) -> None:
         await beside(work, self._end)

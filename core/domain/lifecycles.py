@@ -90,6 +90,10 @@ IN_FLIGHT = frozenset({_D.ACCEPTED, _D.SENT})
 LEASE_ENDED = "No answer was recorded before its lease ended."
 CUT_OFF = "We stopped before the provider answered."
 LOST_BY_US = frozenset({LEASE_ENDED, CUT_OFF})
+# What it says where we erred: a person must look, but the provider is well.
+STUMBLED = "We stumbled over it while it was sent."
+UNWRITTEN = "The provider's answer couldn't be written down."
+OUR_ERRORS = LOST_BY_US | {STUMBLED, UNWRITTEN}
 
 _REFUSALS = MappingProxyType(
     {

@@ -14,11 +14,14 @@ from sqlmodel import col
 from core import db, settings
 from core.clock import utc_now
 from core.domain.caps import next_midnight
-from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.models import Blast, Delivery, SenderDay
+from core.domain.channel import Accepted, Outcome, Refused, Unknown
+from core.domain.lifecycles import CUT_OFF, STUMBLED, UNWRITTEN, BlastStatus, DeliveryStatus
+from core.models import Blast, Delivery, ProviderHealth, SenderDay
+from core.usecases.recording import Result
 from core.usecases.sending import Claimed
 from tests import databases, factories
 from tests.factories import SENDER
+from workers.ledger import Ledger
 
 OTHER = "+12125550101"
 
@@ -60,8 +63,6 @@ def waiting() -> list[Delivery]:
 
 
 def test_each_sender_claims_its_own_and_goes_at_its_own_pace() -> None:
-    from workers.ledger import Ledger
-
     running(2)
     running(3, sender=OTHER)
     assert len(Ledger(SENDER).claim(9)) == 2
@@ -71,8 +72,6 @@ def test_each_sender_claims_its_own_and_goes_at_its_own_pace() -> None:
 
 
 def test_a_day_that_is_over_holds_the_rest_until_the_next(chosen: pytest.MonkeyPatch) -> None:
-    from workers.ledger import Ledger
-
     chosen.setenv("DAILY_CAP", "3")
     settings.current.cache_clear()
     running(5)
@@ -87,8 +86,6 @@ def test_a_day_that_is_over_holds_the_rest_until_the_next(chosen: pytest.MonkeyP
 
 
 def test_replies_go_on_when_the_day_is_over(chosen: pytest.MonkeyPatch) -> None:
-    from workers.ledger import Ledger
-
     chosen.setenv("DAILY_CAP", "1")
     settings.current.cache_clear()
     running(2)
@@ -100,8 +97,6 @@ def test_replies_go_on_when_the_day_is_over(chosen: pytest.MonkeyPatch) -> None:
 
 
 def test_whoever_heard_from_us_lately_is_left_in_peace(chosen: pytest.MonkeyPatch) -> None:
-    from workers.ledger import Ledger
-
     chosen.setenv("FREQUENCY_CAPS", "sms=2")
     settings.current.cache_clear()
     running(1)
@@ -131,8 +126,6 @@ def test_nudges_to_start_what_is_being_planned_hold_up_one_thread_alone() -> Non
 @pytest.mark.parametrize("capped", ["FREQUENCY_CAPS", "MAX_PER_RECIPIENT_PER_HOUR"])
 def test_workers_that_claim_at_once_count_each_others_claims(chosen: pytest.MonkeyPatch, capped: str) -> None:
     """Each of four blasts has a text for each person, who may have one: that of whoever claims first."""
-    from workers.ledger import Ledger
-
     chosen.setenv(capped, {"FREQUENCY_CAPS": "sms=2", "MAX_PER_RECIPIENT_PER_HOUR": "1"}[capped])
     settings.current.cache_clear()
     people, blasts = 60, 4
@@ -145,8 +138,6 @@ def test_workers_that_claim_at_once_count_each_others_claims(chosen: pytest.Monk
 
 def test_blasts_take_turns_at_being_first() -> None:
     """With one text allowed at a time, as on a slow sender, the second blast isn't starved by the first."""
-    from workers.ledger import Ledger
-
     running(6)
     running(6)
     ledger = Ledger(SENDER)
@@ -155,8 +146,6 @@ def test_blasts_take_turns_at_being_first() -> None:
 
 
 def test_what_is_urgent_comes_before_every_blast() -> None:
-    from workers.ledger import Ledger
-
     running(6)
     running(6)
     with db.transaction() as session:
@@ -176,8 +165,6 @@ def segments_by_blast(claims: Iterable[Claimed]) -> Counter[UUID | None]:
 
 @pytest.mark.parametrize("at_once", [1, 3, 8, 20])
 def test_blasts_share_a_sender_by_segments_not_by_texts(at_once: int) -> None:
-    from workers.ledger import Ledger
-
     short, long = running(80), running(80, body="x" * 470)
     ledger, claims = Ledger(SENDER), list[Claimed]()
     while sum(claim.segments for claim in claims) < 100:
@@ -189,8 +176,6 @@ def test_blasts_share_a_sender_by_segments_not_by_texts(at_once: int) -> None:
 
 
 def test_a_small_blast_is_not_stuck_behind_a_large_one() -> None:
-    from workers.ledger import Ledger
-
     running(100, body="x" * 470)
     ledger = Ledger(SENDER)
     for _ in range(10):
@@ -201,8 +186,6 @@ def test_a_small_blast_is_not_stuck_behind_a_large_one() -> None:
 
 
 def test_what_was_given_back_is_not_counted_as_had() -> None:
-    from workers.ledger import Ledger
-
     one, other = running(40), running(40)
     ledger = Ledger(SENDER)
     ledger.release([claim for claim in ledger.claim(20) if claim.blast_id == one])
@@ -211,8 +194,6 @@ def test_what_was_given_back_is_not_counted_as_had() -> None:
 
 
 def test_who_had_nothing_to_send_for_a_while_shares_from_then_on_and_makes_up_for_nothing() -> None:
-    from workers.ledger import Ledger
-
     one, other = running(60), running(1)
     ledger = Ledger(SENDER)
     ledger.claim(30)
@@ -225,8 +206,6 @@ def test_who_had_nothing_to_send_for_a_while_shares_from_then_on_and_makes_up_fo
 
 def test_what_is_given_back_twice_counts_once_for_the_day(chosen: pytest.MonkeyPatch) -> None:
     """The answer to the first time was lost, so it is said again."""
-    from workers.ledger import Ledger
-
     chosen.setenv("DAILY_CAP", "3")
     settings.current.cache_clear()
     running(9)
@@ -261,3 +240,104 @@ def test_what_comes_back_after_midnight_counts_for_the_day_on_which_it_was_claim
     with db.reading() as session:
         days = session.execute(sa.select(col(SenderDay.resets_at), col(SenderDay.sent))).all()
     assert {row.resets_at: row.sent for row in days} == {midnight: 0, midnight + timedelta(days=1): 3}
+
+
+@pytest.fixture
+def second(chosen: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """There is a second provider."""
+    given = {
+        "VONAGE_API_KEY": "key",
+        "VONAGE_API_SECRET": "secret",
+        "VONAGE_SIGNATURE_SECRET": "signature",
+        "VONAGE_SENDERS": "+12125550150=10",
+    }
+    for name, value in given.items():
+        chosen.setenv(name, value)
+    settings.current.cache_clear()
+    return chosen
+
+
+LOST, BUSY = Unknown("Twilio answered 503."), Refused(20429, "Too many requests", 429)
+
+
+def health() -> tuple[int, bool]:
+    """How often in a row the provider has failed, and whether it is down."""
+    with db.reading() as session:
+        found = session.get(ProviderHealth, "twilio")
+        return (found.failures, found.down_until is not None) if found else (0, False)
+
+
+def answered(ledger: Ledger, *outcomes: Outcome) -> None:
+    """Have as many of the sender's texts answered so."""
+    claims = ledger.claim(len(outcomes))
+    ledger.record([Result(claim, outcome, utc_now()) for claim, outcome in zip(claims, outcomes, strict=True)])
+
+
+@pytest.mark.parametrize("outcome", [LOST, BUSY, Refused(0, "No connection")], ids=str)
+def test_errors_lost_answers_and_missing_connections_in_a_row_put_a_provider_down(outcome: Outcome) -> None:
+    running(20)
+    ledger = Ledger(SENDER)
+    answered(ledger, *[outcome] * 9)
+    assert health() == (9, False)
+    answered(ledger, outcome)
+    assert health() == (10, True)
+
+
+@pytest.mark.parametrize(
+    "outcome", [Unknown(CUT_OFF), Unknown(STUMBLED), Unknown(UNWRITTEN), Refused(21211, "Invalid number", 400)], ids=str
+)
+def test_what_is_our_doing_or_the_messages_is_no_failure_of_the_provider(outcome: Outcome) -> None:
+    running(20)
+    answered(Ledger(SENDER), *[outcome] * 12)
+    assert health() == (0, False)
+
+
+@pytest.mark.parametrize("outcome", [Accepted("SM1"), Refused(21211, "Invalid number", 400)], ids=str)
+def test_one_that_is_answered_well_ends_the_row(outcome: Outcome) -> None:
+    running(20)
+    ledger = Ledger(SENDER)
+    answered(ledger, *[LOST] * 9)
+    answered(ledger, Unknown(CUT_OFF))
+    assert health() == (9, False)
+    answered(ledger, outcome)
+    assert health() == (0, False)
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    moment = utc_now() + timedelta(seconds=seconds)
+    monkeypatch.setattr("workers.ledger.utc_now", lambda: moment)
+
+
+def test_a_provider_that_is_down_is_tried_by_a_few_and_comes_back_with_the_first_that_goes_through(
+    second: pytest.MonkeyPatch,
+) -> None:
+    running(60)
+    answered(Ledger(SENDER), *[LOST] * 10)
+    assert Ledger(SENDER).claim(40) == []
+    later(second, 61)
+    assert len(Ledger(SENDER).claim(1)) == 1
+    assert Ledger(SENDER).claim(1) == []
+    later(second, 122)
+    ledger = Ledger(SENDER)  # by another process, which knows nothing of the failures
+    probes = ledger.claim(40)
+    assert len(probes) == 3
+    assert ledger.claim(40) == Ledger(SENDER).claim(40) == []
+    ledger.record([Result(probes[0], Accepted("SM1"), utc_now())])
+    assert health() == (0, False)
+    assert len(Ledger(SENDER).claim(40)) == 40
+    assert health() == (0, False)
+
+
+def test_an_idle_look_at_a_provider_that_is_down_uses_up_no_try(second: pytest.MonkeyPatch) -> None:
+    running(10)
+    answered(Ledger(SENDER), *[LOST] * 10)
+    later(second, 61)
+    assert Ledger(SENDER).claim(40) == []
+    running(5)
+    assert len(Ledger(SENDER).claim(40)) == 3
+
+
+def test_without_a_second_provider_all_go_on(chosen: pytest.MonkeyPatch) -> None:
+    running(30)
+    answered(Ledger(SENDER), *[BUSY] * 10)
+    assert len(Ledger(SENDER).claim(40)) == 20
