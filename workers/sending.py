@@ -15,7 +15,6 @@ from core.domain import senders as senders_of
 from core.domain.channel import Channel
 from core.limits import Pace
 from core.models import ChannelName
-from core.settings import Settings
 from core.usecases import planning, rechecking
 from workers import allotting
 from workers.broker import SENDING, broker

@@ -29,10 +29,11 @@ from core.models import (
     Suppression,
     SuppressionCause,
 )
-from core.usecases import bookmarks, erasure, suppression
+from core.usecases import bookmarks, erasure, lifting, suppression
 
 BATCH = 500
 _SOURCE = "backfill"
+_FOUND_OUT = "Texts to them are stopped: what came earlier says that they asked for it, or can't be reached."
 _LONGEST_DAYS = 3  # digits
 _CAUSES = {"opt_out": SuppressionCause.OPT_OUT, "hard": SuppressionCause.HARD_FAILURE}
 
@@ -208,6 +209,7 @@ def _settle(session: Session, entries: Sequence[Entry], *, now: datetime) -> Cou
         if verdict is None or not _suppress(session, verdict, now=now):
             counts.skipped += len(history)
             continue
+        lifting.tell(session, [address], _FOUND_OUT, now=now)
         counts.upserts += 1
         counts.unsubscribed += verdict.cause == "opt_out"
         counts.suppressed += verdict.cause == "hard"

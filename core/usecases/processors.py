@@ -17,7 +17,7 @@ from core.errors import Invalid, Misconfigured
 from core.models import ChannelName, IncomingCall, Intake, SuppressionCause
 from core.models.dialect import insert
 from core.settings import Settings
-from core.usecases import inbound, mail, receipts, suppression, twilio_posts, voice, vonage_posts
+from core.usecases import inbound, lifting, mail, receipts, suppression, twilio_posts, voice, vonage_posts
 from core.usecases.inbound import Text
 from core.usecases.twilio_posts import Form
 
@@ -26,6 +26,14 @@ RING, OPT_OUT, RECORDING, ENDED = "ring", "opt_out", "recording", "ended"
 # The kind of what an e-mail provider posted and we couldn't read: it is kept as it came, and read anew when retried.
 UNREAD = "unread"
 _TWILIO, _VONAGE = "AccountSid", "vonage"
+# What an e-mail's end says of its address, and how its conversations are told.
+_OUT_OF_REACH = MappingProxyType(
+    {
+        "complained": (SuppressionCause.OPT_OUT, "they called one of ours spam"),
+        "unsubscribed": (SuppressionCause.OPT_OUT, "they unsubscribed"),
+        "bounced": (SuppressionCause.HARD_FAILURE, "one of ours came back"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +112,10 @@ class Email:
         _forward(session, event, now=now)
         if event.kind == "replied":
             mail.take(session, event, organization=house.organization, now=now)
-        elif event.kind in ("complained", "unsubscribed"):
-            suppression.opt_out(session, event.address, source="email", now=now)
-        elif event.kind == "bounced":
-            cause = SuppressionCause.HARD_FAILURE
-            suppression.suppress(session, event.address, cause=cause, source="email", now=now)
+        elif event.kind in _OUT_OF_REACH:
+            cause, why = _OUT_OF_REACH[event.kind]
+            if suppression.suppress(session, event.address, cause=cause, source="email", now=now):
+                lifting.tell(session, [event.address], f"E-mails to them are stopped: {why}.", now=now)
 
 
 class Voice:

@@ -9,15 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col
 
-from core import settings
 from core.domain import failures
-from core.domain.caps import DAY_IS_OVER, next_midnight
-from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import ENDS, FAILURES, LEFT, Incoming, Standing, settle
-from core.models import Blast, Delivery, Receipt, SuppressionCause
+from core.models import Delivery, DeliveryKind, Receipt
 from core.models.columns import JSON, UtcDateTime
 from core.models.dialect import bind_rows, bind_values, insert_into, is_one_of, is_postgresql, look_up_by_index, rows_of
-from core.usecases import caps, consequences, suppression, text_backs
+from core.usecases import consequences
 from core.usecases.consequences import Refusal
 
 # A report of a message that we never get to know (sent by hand at the provider, say) isn't looked at for ever.
@@ -79,7 +76,7 @@ def apply(session: Session, receipts: Sequence[Incoming], *, now: datetime) -> i
     moved = [row for row in rows.everything if row.has_moved]
     _move(session, moved, now=now)
     _name_others(session, rows.everything)
-    _follow(session, [row for row in moved if row.has_newly_failed], now=now)
+    consequences.follow_receipts(session, [_refusal(row) for row in moved if row.has_newly_failed], now=now)
     return new
 
 
@@ -249,79 +246,12 @@ def _moving(*, on_postgresql: bool) -> sa.Update:
     )
 
 
-def _follow(session: Session, failed: Sequence[_Row], *, now: datetime) -> None:
-    refusals = [
-        Refusal(
-            delivery_id=row.delivery.id,
-            blast_id=row.delivery.blast_id,
-            address=row.delivery.address,
-            failure=failures.classify(row.standing.error_code, at_create=False),
-        )
-        for row in failed
-    ]
-    consequences.follow(session, refusals, now=now)
-    for refusal in refusals:
-        if refusal.failure.suppress and refusal.failure.strikes > 1:
-            _strike(session, refusal, now=now)
-    filtered = {refusal.blast_id: refusal for refusal in refusals if refusal.failure.cls == "content"}
-    for refusal in filtered.values():
-        _hold_when_filtered(session, refusal, now=now)
-    if any(refusal.failure.code in DAY_IS_OVER for refusal in refusals):
-        # Who is with that carrier we can't know: waiting costs a few hours, going on costs them the message.
-        caps.hold(session, until=next_midnight(settings.current().daily_cap_zone, now))
-    for row, refusal in zip(failed, refusals, strict=True):
-        text_backs.tell_failed(session, row.delivery.kind, row.delivery.conversation_id, refusal.failure, now=now)
-
-
-def _strike(session: Session, refusal: Refusal, *, now: datetime) -> None:
-    """Suppress an address after as many such failures, on as many days, as its code asks, none delivered between."""
-    history = session.execute(
-        sa.select(col(Delivery.status), col(Delivery.error_code), col(Delivery.ended_at))
-        .where(col(Delivery.address) == refusal.address, col(Delivery.status).in_(ENDS))
-        .order_by(col(Delivery.ended_at).desc(), col(Delivery.id).desc())
-        .limit(100)
+def _refusal(row: _Row) -> Refusal:
+    delivery = row.delivery
+    return Refusal(
+        delivery_id=delivery.id,
+        blast_id=delivery.blast_id,
+        address=delivery.address,
+        failure=failures.classify(row.standing.error_code, at_create=False),
+        reply_in=delivery.conversation_id if delivery.kind is DeliveryKind.REPLY else None,
     )
-    strikes: list[datetime] = []
-    for status, code, ended_at in history:
-        if status is DeliveryStatus.DELIVERED:
-            break
-        if code == refusal.failure.code:
-            strikes.append(ended_at)
-    days = {ended_at.date() for ended_at in strikes}
-    if len(strikes) >= refusal.failure.strikes and len(days) >= refusal.failure.strike_days:
-        suppression.suppress(
-            session,
-            refusal.address,
-            cause=SuppressionCause.HARD_FAILURE,
-            source="receipt",
-            delivery_id=refusal.delivery_id,
-            error_code=refusal.failure.code,
-            strikes=len(strikes),
-            now=now,
-        )
-
-
-def _hold_when_filtered(session: Session, refusal: Refusal, *, now: datetime) -> None:
-    """Pause a running blast when carriers filter too many of its latest messages, since somebody last resumed it."""
-    # One batch at a time counts: two that each saw half of the failures would both find them too few.
-    running = session.execute(
-        sa.select(col(Blast.resumed_at))
-        .where(col(Blast.id) == refusal.blast_id, col(Blast.status) == BlastStatus.SENDING)
-        .with_for_update()
-    ).one_or_none()
-    if refusal.blast_id is None or running is None:
-        return
-    since = running.resumed_at
-    latest = session.scalars(
-        sa.select(col(Delivery.error_code))
-        .where(
-            col(Delivery.blast_id) == refusal.blast_id,
-            col(Delivery.status).in_(ENDS),
-            col(Delivery.ended_at) > since if since else sa.true(),
-        )
-        .order_by(col(Delivery.ended_at).desc())
-        .limit(failures.CONTENT_WINDOW)
-    ).all()
-    filtered = sum(failures.classify(code, at_create=False).cls == "content" for code in latest if code)
-    if failures.too_many_filtered(filtered, of=len(latest)):
-        consequences.hold(session, refusal.blast_id, refusal.failure, now=now)

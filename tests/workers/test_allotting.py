@@ -73,7 +73,7 @@ def test_who_sends_alone_has_all_calls_and_gives_half_to_another(monkeypatch: py
             return drain_of(ledgers[sender], made[sender])
 
         monkeypatch.setattr(senders, "_open", opened)
-        monkeypatch.setattr(sharing, "wanted", lambda rate, at_most: at_most)
+        monkeypatch.setattr(allotting, "wanted", lambda rate, at_most: at_most)
         running = [asyncio.create_task(senders.drain(SENDER))]
         await until(lambda: len(made[SENDER].sent_at) == MANY)
         running.append(asyncio.create_task(senders.drain(OTHER)))

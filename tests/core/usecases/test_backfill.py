@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from core import db
 from core.domain.backlog import Entry
 from core.domain.lifecycles import DeliveryStatus
-from core.models import Inbound, Suppression, SuppressionCause
+from core.models import Inbound, OutboxEvent, Suppression, SuppressionCause
 from core.usecases import backfill, suppression
 from core.usecases.backfill import Recorded, Stored
 from tests import factories
@@ -84,6 +84,17 @@ def test_our_own_history_is_made_up_for(engine: sa.Engine, step: Callable[[], Ab
     assert (counts.opt_out, counts.hard_fail, counts.upserts, counts.removals, counts.skipped) == (1, 2, 3, 2, 4)
     again = backfill.run(Stored(), step=step, now=NOON + 4 * DAY).counts
     assert (again.unsubscribed, again.suppressed, again.skipped) == (0, 0, 7)
+
+
+@pytest.mark.usefixtures("history")
+def test_threads_show_who_was_found_out(engine: sa.Engine, step: Callable[[], AbstractContextManager[Session]]) -> None:
+    with db.transaction(engine) as session:
+        talks = [factories.conversation(session, number, thread_ts=f"1.{number}") for number in range(1, 7)]
+        wanted = {str(talk.id) for talk in talks if talk.address in WANTED}
+    backfill.run(Stored(), step=step, now=NOON + 3 * DAY)
+    with db.reading(engine) as session:
+        told = session.scalars(sa.select(OutboxEvent).where(col(OutboxEvent.name) == "conversation.changed"))
+        assert {event.payload["conversation_id"] for event in told} == wanted
 
 
 @pytest.mark.usefixtures("history")
