@@ -1,6 +1,7 @@
 """The doors, served by a real uvicorn on this test's own database; and what Twilio would post to them."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from http.client import HTTPConnection
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+import aiohttp
 import pytest
 import sqlalchemy as sa
 import uvicorn
@@ -133,6 +135,33 @@ def worker(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     monkeypatch.undo()
     settings.current.cache_clear()
     db.engine.cache_clear()
+
+
+async def post_all(door: Door, posts: list[tuple[str, dict[str, str]]], *, connections: int = 64) -> list[int]:
+    """Post to the doors over so many connections; return how each was answered."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as client:
+
+        async def post(path: str, params: dict[str, str]) -> int:
+            url = f"http://127.0.0.1:{door.port}{path}"
+            async with client.post(url, data=urlencode(params), headers=door.signed(path, params)) as response:
+                return response.status
+
+        return await asyncio.gather(*(post(path, params) for path, params in posts))
+
+
+def has_in_hand(door: Door, count: int) -> bool:
+    """Tell whether so many receipts have come in."""
+    return _metric(door, "blast_receipts_received_total") >= count
+
+
+def has_text_in_hand(door: Door) -> bool:
+    """Tell whether a text waits to be written."""
+    return _metric(door, 'blast_webhook_queue_depth{lane="inbound"}') > 0
+
+
+def _metric(door: Door, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (\S+)$", door.request("GET", "/metrics").text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 def wait_until(is_so: Callable[[], object], *, within_s: float = 15.0) -> None:

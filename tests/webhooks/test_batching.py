@@ -162,3 +162,21 @@ def test_stopping_writes_what_waits_even_for_those_who_hung_up() -> None:
 
     run(story())
     assert book.written == list(range(10))
+
+
+def test_what_goes_first_is_waited_for_before_each_batch() -> None:
+    book = Book()
+
+    async def story() -> None:
+        may_go_on = asyncio.Event()
+        batcher = Batcher(book.write, give_way=may_go_on.wait, enough=1, most=10)
+        batcher.start()
+        waiting = [asyncio.create_task(batcher.put(item)) for item in range(20)]
+        done, _ = await asyncio.wait(waiting, timeout=0.05)
+        assert not done
+        may_go_on.set()
+        await asyncio.gather(*waiting)
+        await batcher.stop()
+
+    run(story())
+    assert book.written == list(range(20))
