@@ -59,7 +59,7 @@ class Script:
 def say(words: Words, text: str) -> str:
     """Say something in a language's voice."""
     plain = _unsayable.sub("", text)[:_LONGEST_SAID]
-    return f"<Say language={quoteattr(words.language)}>{escape(plain)}</Say>"
+    return f"<Say voice={quoteattr(words.voice)} language={quoteattr(words.language)}>{escape(plain)}</Say>"
 
 
 def end(words: Words, text: str) -> str:

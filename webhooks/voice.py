@@ -23,7 +23,7 @@ from core.domain.voice import Recording, Ring, Words
 from core.errors import Invalid
 from core.models import ChannelName
 from core.settings import UNNAMED, Settings
-from core.usecases import events, processors, suppression, twilio_posts, voice
+from core.usecases import answers, events, processors, suppression, twilio_posts, voice
 from core.usecases.processors import ENDED, OPT_OUT, RECORDING, RING, House
 from core.usecases.twilio_posts import Form
 from webhooks import twilio, twiml
@@ -209,11 +209,11 @@ class Calls:
         """Find out how to speak with a caller; while that can't be asked, it is English."""
         try:
             with db.reading(self._bind) as session:
-                is_served = processors.takes(session, ChannelName.VOICE)
-                return _Caller(spoken.words(voice.language(session, ring)), is_served=is_served)
+                language = answers.language_at(session, ring.caller, now=utc_now())
+                return _Caller(spoken.words(language), is_served=processors.takes(session, ChannelName.VOICE))
         except SQLAlchemyError as error:
             log.warning("call.language_unknown", sid=ring.sid, error=type(error).__name__)
-            return _Caller(spoken.words(""))
+            return _Caller(spoken.words(None))
 
     def _is_out_of_reach(self, address: str) -> bool:
         with db.reading(self._bind) as session:

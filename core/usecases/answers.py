@@ -138,13 +138,27 @@ def give(session: Session, inbound: Inbound, answer: Answer, *, organization: st
 
 def language_of(session: Session, inbound: Inbound, *, now: datetime) -> str | None:
     """Return the language that a text asks in, else that of what its writer asked lately, else the one they read."""
-    read = session.scalar(sa.select(col(Contact.language)).where(col(Contact.phone) == inbound.address))
-    known = languages.named(read or "")
-    asked = (col(Inbound.address) == inbound.address, col(Inbound.kind) != "none", col(Inbound.id) != inbound.id)
-    is_lately = col(Inbound.received_at) > now - _SAME_TALK
-    earlier = sa.select(col(Inbound.body)).where(*asked, is_lately).order_by(col(Inbound.received_at).desc()).limit(3)
-    said = (languages.spoken(body, known=known) for body in (inbound.body, *session.scalars(earlier)))
-    return next(filter(None, said), known)
+    known = _read_by(session, inbound.address)
+    is_earlier = col(Inbound.id) != inbound.id
+    bodies = (inbound.body, *session.scalars(_asked_lately(inbound.address, now=now).where(is_earlier)))
+    return next(filter(None, (languages.spoken(body, known=known) for body in bodies)), known)
+
+
+def language_at(session: Session, address: str, *, now: datetime) -> str | None:
+    """Return the language of what somebody asked lately, else the one they read."""
+    known = _read_by(session, address)
+    bodies = session.scalars(_asked_lately(address, now=now))
+    return next(filter(None, (languages.spoken(body, known=known) for body in bodies)), known)
+
+
+def _read_by(session: Session, address: str) -> str | None:
+    read = session.scalar(sa.select(col(Contact.language)).where(col(Contact.phone) == address))
+    return languages.named(read or "")
+
+
+def _asked_lately(address: str, *, now: datetime) -> sa.Select[str]:
+    asked = (col(Inbound.address) == address, col(Inbound.kind) != "none", col(Inbound.received_at) > now - _SAME_TALK)
+    return sa.select(col(Inbound.body)).where(*asked).order_by(col(Inbound.received_at).desc()).limit(3)
 
 
 def was_given(session: Session, address: str, is_it: sa.ColumnElement[bool], *, since: datetime) -> bool:

@@ -11,7 +11,7 @@ from core.domain.events import CallEnded, ConversationChanged, RecordingUnwanted
 from core.domain.keywords import Reading
 from core.domain.voice import Recording, Ring
 from core.errors import NotFound
-from core.models import Contact, Conversation, IncomingCall
+from core.models import Conversation, IncomingCall
 from core.models.dialect import insert
 from core.usecases import conversations, inbound, late, suppression
 from core.usecases.erasure import NOBODY
@@ -40,13 +40,6 @@ def ring(session: Session, told: Ring, *, now: datetime) -> IncomingCall:
         .on_conflict_do_nothing(index_elements=["sid"])
     )
     return session.get_one(IncomingCall, told.sid, with_for_update=True, populate_existing=True)
-
-
-def language(session: Session, told: Ring) -> str:
-    """Return the language of whoever calls, as it was imported; empty when it isn't known."""
-    if not told.caller:
-        return ""
-    return session.scalar(sa.select(col(Contact.language)).where(col(Contact.phone) == told.caller)) or ""
 
 
 def opt_out(session: Session, told: Ring, *, at: datetime, now: datetime) -> bool:

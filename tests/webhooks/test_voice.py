@@ -63,6 +63,9 @@ def test_a_caller_hears_who_we_are_how_to_stop_and_that_a_message_may_be_left(do
         ("Spanish", "es-MX", "oprima 9"),
         ("FR", "fr-FR", "le 9"),
         ("pt_BR", "pt-BR", "pressione 9"),
+        ("German", "de-DE", "die 9"),
+        ("it", "it-IT", "tasto 9"),
+        ("vi", "en-US", "press 9"),
         ("tlh", "en-US", "press 9"),
         ("estonian", "en-US", "press 9"),
     ],
@@ -272,3 +275,9 @@ def test_calls_are_counted_by_what_became_of_them(door: Door) -> None:
     assert 'blast_events_total{channel="voice",state="processed"} 1.0' in shown
     assert 'blast_events_total{channel="voice",state="failed"} 1.0' in shown
     assert 'blast_webhook_seconds_count{door="voice"} 2.0' in shown
+
+
+@databases.on_sqlite
+def test_who_has_just_written_in_a_language_is_spoken_to_in_it(door: Door) -> None:
+    door.text("Alto")
+    assert "oprima 9" in said(tell(door))
