@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import outbox
-from core.domain import attribution
+from core.domain import attribution, voice
 from core.domain.attribution import Candidate
 from core.domain.events import ConversationWaiting
 from core.domain.lifecycles import DeliveryStatus
@@ -166,6 +166,7 @@ def _neglected(after: timedelta, now: datetime) -> sa.Select[Conversation]:
         col(Conversation.last_inbound_at) <= now - after,
         _is_unanswered(),
         ~_is_to_be_called(),
+        ~_is_withheld(),
         col(Conversation.nagged_at).is_(None) | (col(Conversation.nagged_at) < col(Conversation.last_inbound_at)),
     )
 
@@ -185,9 +186,14 @@ def _is_to_be_called() -> sa.ColumnElement[bool]:
 
 def _is_out_of_reach() -> sa.ColumnElement[bool]:
     """Return the SQL for whether nobody can be answered there; who may have opted out waits for a decision."""
-    return sa.exists().where(
+    is_held = sa.exists().where(
         col(Suppression.address) == col(Conversation.address),
         reach.IS_ACTIVE,
         reach.IS_OF_ALL,
         col(Suppression.source) != suppression.LIKELY,
     )
+    return sa.or_(is_held, _is_withheld())
+
+
+def _is_withheld() -> sa.ColumnElement[bool]:
+    return col(Conversation.address).startswith(voice.WITHHELD, autoescape=True)

@@ -11,7 +11,7 @@ from core.domain.voice import Recording, Ring
 from core.errors import NotAllowed, NotFound
 from core.models import Conversation, Inbound, IncomingCall, OutboxEvent, Role, Staff
 from core.settings import load
-from core.usecases import cleanup, conversations, erasure, inbound, staffing, suppression, voice
+from core.usecases import cleanup, conversations, erasure, inbound, inbox, staffing, suppression, voice
 from core.usecases.inbound import Text
 from core.usecases.processors import House
 from tests.factories import NOON, SENDER, phone
@@ -120,3 +120,16 @@ def test_a_call_is_told_of_unless_a_message_came_of_it_meanwhile(session: Sessio
     voice.take(session, MESSAGE, at=NOON, now=NOON)
     assert voice.without_message(session, "CA1") is None
     assert voice.without_message(session, "CA9") is None
+
+
+def test_nobody_is_reminded_of_who_withheld_their_number(session: Session) -> None:
+    voice.ring(session, Ring("CA1", "", SENDER), now=NOON)
+    voice.take(session, MESSAGE, at=NOON, now=NOON)
+    talk = session.scalars(sa.select(Conversation)).one()
+    talk.thread_ts = "17.1"
+    session.flush()
+    later = NOON + timedelta(hours=9)
+    assert not inbox.has_neglected(session, after=timedelta(hours=2), now=later)
+    assert inbox.nag(session, after=timedelta(hours=2), now=later) == 0
+    (listed,) = inbox.listed(session)
+    assert listed.is_out_of_reach
