@@ -1,11 +1,14 @@
 """A call on its whole way: phone, Twilio, webhooks, worker, and the thread in Slack."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from deploy import ports
+from sandbox.story import agreeing, leaving
 from sandbox.story.stand_ins import Json
+from sandbox.story.story import Story
 from tests.journeys.house import House
 
 pytestmark = pytest.mark.journey
@@ -48,3 +51,19 @@ def test_who_presses_the_key_is_texted_no_more(house: House) -> None:
     assert "You get no more texts from us." in heard(placed)
     assert "voice" in house.blast("why", HE)
     assert house.blast("events", "--failed", "--json").strip() == "[]"
+
+
+def test_nobody_is_texted_once_a_call_in_mid_send_has_confirmed_the_key(house: House, story: Story) -> None:
+    agreeing.compose(story)
+    agreeing.agree(story)
+    story.card_in("Sending", seconds=30)
+    # Fewer than would pause the blast.
+    for _ in range(8):
+        story.stopped.append(leaving.somebody_untexted(story).phone)
+    with ThreadPoolExecutor(8) as callers:
+        placed = list(callers.map(lambda member: call(house, member), story.stopped))
+        confirmed = list(callers.map(lambda each: act(house, each, "press", key="9", revokes=True), placed))
+    assert all("You get no more texts from us." in heard(each) for each in confirmed)
+    story.card_in("Finished", seconds=90)
+    assert house.stand_ins.ledger()["after_stop"] == 0
+    assert set(story.stopped) - {text["to"] for text in house.stand_ins.texts()}, "everybody had been texted before"
