@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import outbox
-from core.domain import backlog, failures
+from core.domain import backlog, failures, senders
 from core.domain.backlog import Entry, Verdict
 from core.domain.events import BackfillRequested
 from core.domain.lifecycles import DeliveryStatus
@@ -293,7 +293,9 @@ def _delivered_or_not(
 def _texts(session: Session, addresses: Sequence[str]) -> list[Entry]:
     rows = session.execute(
         sa.select(col(Inbound.address), col(Inbound.received_at), col(Inbound.body), col(Inbound.id)).where(
-            col(Inbound.address).in_(addresses)
+            col(Inbound.address).in_(addresses),
+            # Of an e-mail in which no words of theirs were found we keep what they quote.
+            (col(Inbound.sender) != senders.EMAIL) | (col(Inbound.kind) == "opt_out"),
         )
     )
     return [Entry(row.address, row.received_at, "text", body=row.body, inbound_id=row.id) for row in rows]

@@ -148,7 +148,9 @@ def close(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) 
 def opt_out(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) -> Conversation:
     """Unsubscribe the member, as they asked in words of their own; confirms a likely opt-out."""
     conversation = _get(session, conversation_id)
-    suppression.opt_out(session, conversation.address, source="staff", staff_id=by.id, now=now)
+    suspected = suppression.suspected(session, conversation.address)
+    for each in suspected or suppression.reached_with(session, conversation.address):
+        suppression.opt_out(session, each, source="staff", staff_id=by.id, now=now)
     drafts.drop(session, conversation.id, now=now)
     _record(session, conversation, "opt_out", by=by, note="Opted out: they get no more texts.", now=now)
     return conversation
@@ -191,8 +193,8 @@ def lift(session: Session, conversation_id: UUID, seen: UUID, *, by: Staff, now:
 def confirm_likely_opt_outs(session: Session, *, before: datetime, now: datetime) -> int:
     """Opt out whoever seemed to ask for it before `before`, when no staff has decided; their threads are told."""
     confirmed = suppression.confirm_likely(session, before=before, now=now)
-    for each in confirmed:
-        inbound = session.get(Inbound, each.inbound_id) if each.inbound_id else None
+    for inbound_id in {each.inbound_id for each in confirmed if each.inbound_id}:
+        inbound = session.get(Inbound, inbound_id)
         if inbound is not None:
             tell(session, inbound, _NOBODY_DECIDED, now=now)
     return len(confirmed)

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain import email_events, letter, quoted, senders
+from core.domain.address import masked
 from core.domain.email_events import EmailEvent
 from core.domain.keywords import Reading
-from core.models import Audience, ChannelName, Contact
-from core.usecases import conversations, help_texts, inbound, suppression, topics
+from core.models import Audience, ChannelName, Contact, Inbound
+from core.usecases import conversations, help_texts, inbound, lifting, suppression, topics
 from core.usecases.inbound import Text
 
 _MOST_KEPT = 10_000  # characters, of which Slack shows the first 3,000
@@ -34,9 +35,9 @@ def take(session: Session, event: EmailEvent, *, organization: str, now: datetim
     kept = inbound.keep(session, text, reading, at=now)
     if kept is None:
         return None
-    if reading.kind == "opt_out":
-        _stop(session, event.address, reading, theirs, inbound_id=kept.id, now=now)
     conversations.receive(session, kept, now=now)
+    if reading.kind == "opt_out":
+        _stop(session, kept, reading, theirs, now=now)
     if reading.kind == "help" and reading.certainty == "certain":
         said = help_texts.answer(session, kept, theirs, channel=ChannelName.EMAIL, now=now).text(organization)
         conversations.tell(session, kept, f"They asked for help. You may answer, from your mailbox:\n{said}", now=now)
@@ -54,13 +55,20 @@ def _names(session: Session, event: EmailEvent) -> Sequence[str]:
     return [event.name, *(name for row in session.execute(known) for name in row)]
 
 
-def _stop(
-    session: Session, address: str, reading: Reading, theirs: list[Audience], *, inbound_id: int | None, now: datetime
-) -> None:
+def _stop(session: Session, kept: Inbound, reading: Reading, theirs: list[Audience], *, now: datetime) -> None:
+    """Put them out of reach, at their phone as well: whoever asks in words of their own asks us, not a channel."""
+    addresses = suppression.reached_with(session, kept.address)
     topic = topics.named(reading.topic, theirs) if reading.topic else None
     is_certain = reading.certainty == "certain"
-    if is_certain and topic is not None:
-        topics.leave(session, address, topic, inbound_id=inbound_id, now=now)
-        return
     source = "email" if is_certain else suppression.LIKELY
-    suppression.opt_out(session, address, source=source, inbound_id=inbound_id, now=now)
+    for each in addresses:
+        if is_certain and topic is not None:
+            topics.leave(session, each, topic, inbound_id=kept.id, now=now)
+        else:
+            suppression.opt_out(session, each, source=source, inbound_id=kept.id, now=now)
+    phones = addresses[1:]
+    if phones and is_certain:
+        of = f" about {topic.name}" if topic else ""
+        note = f"They asked by e-mail for no more messages{of}: texts to {', '.join(map(masked, phones))} stop as well."
+        conversations.tell(session, kept, note, now=now)
+        lifting.tell(session, phones, f"They asked by e-mail for no more messages{of}, so texts stop as well.", now=now)

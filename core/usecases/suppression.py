@@ -95,6 +95,12 @@ def suppress(
     )
 
 
+def reached_with(session: Session, address: str) -> list[str]:
+    """Return where else messages stop when they are to stop at an address: by e-mail one asks us, not a channel."""
+    phones = sa.select(col(Contact.phone)).where(col(Contact.email) == address, col(Contact.phone).is_not(None))
+    return [address, *(each for each in session.scalars(phones) if each)]
+
+
 def leave(
     session: Session,
     address: str,
@@ -225,8 +231,22 @@ def _unanswered(before: datetime) -> sa.Select[Suppression]:
 
 
 def lift_likely(session: Session, address: str, *, by: str, now: datetime) -> bool:
-    """Let an address be messaged again that was blocked on suspicion; who has said STOP meanwhile stays blocked."""
-    return _end(session, address, col(Suppression.source) == LIKELY, by=by, now=now)
+    """Let an address be messaged again that was blocked on suspicion, and others that the same text blocked.
+
+    Who has said STOP meanwhile stays blocked.
+    """
+    is_suspected = col(Suppression.source) == LIKELY
+    lifted = [_end(session, each, is_suspected, by=by, now=now) for each in suspected(session, address)]
+    return any(lifted)
+
+
+def suspected(session: Session, address: str) -> list[str]:
+    """Return this address and the person's others that the same text blocked on suspicion, if it did."""
+    held = active(session, address)
+    if held is None or held.source != LIKELY:
+        return []
+    is_likely = (_is_of_same_request(held), _ACTIVE, col(Suppression.source) == LIKELY)
+    return [address, *session.scalars(sa.select(col(Suppression.address)).where(*is_likely))]
 
 
 def _end(session: Session, address: str, which: sa.ColumnElement[bool], *, by: str, now: datetime) -> bool:

@@ -8,11 +8,13 @@ from sqlmodel import Session, col
 
 from core.domain import email_events
 from core.errors import NotAllowed
-from core.models import Conversation, Delivery, Inbound, OutboxEvent
+from core.models import Conversation, Delivery, Inbound, OutboxEvent, Role
 from core.slack.views import thread
-from core.usecases import conversations, mail, suppression, threads
+from core.usecases import backfill, conversations, inbound, mail, processors, suppression, threads, topics
+from core.usecases.inbound import Text
+from core.usecases.processors import House
 from tests import factories
-from tests.factories import NOON
+from tests.factories import NOON, phone
 
 SHE = "ann@example.org"
 QUOTED = "\n\nOn Tue, 3 Mar 2026 at 10:00, Tenants <t@example.org> wrote:\n> Reply STOP to unsubscribe"
@@ -71,6 +73,107 @@ def test_words_above_the_quotation_decide(session: Session, text: str, source: s
     assert held(session) == source
     assert conversation(session).address == SHE
     assert not session.scalars(sa.select(Delivery)).all()
+
+
+def both_held(session: Session) -> list[tuple[str, str]]:
+    """Return what keeps her e-mail address and her phone out of reach: cause and source of each."""
+    found = [suppression.active(session, each) for each in (SHE, phone(1))]
+    return [(each.cause.value, each.source) for each in found if each]
+
+
+def notes(session: Session, talk: Conversation) -> list[str]:
+    told = session.scalars(sa.select(OutboxEvent).where(col(OutboxEvent.name) == "conversation.changed"))
+    return [each.payload["note"] for each in told if each.payload["conversation_id"] == str(talk.id)]
+
+
+def test_who_opts_out_by_email_is_not_texted_either(session: Session) -> None:
+    factories.contact(session, 1, email=SHE)
+    by_phone = factories.conversation(session, 1, thread_ts="1.0")
+    take(session, "Unsubscribe" + QUOTED)
+    assert both_held(session) == [("opt_out", "email")] * 2
+    mail = session.scalars(sa.select(Inbound)).one()
+    found = suppression.active(session, phone(1))
+    assert found is not None
+    assert found.inbound_id == mail.id
+    talk = session.scalars(sa.select(Conversation).where(col(Conversation.address) == SHE)).one()
+    assert notes(session, talk) == ["They asked by e-mail for no more messages: texts to •••0101 stop as well."]
+    assert notes(session, by_phone) == ["They asked by e-mail for no more messages, so texts stop as well."]
+
+
+def test_a_topic_left_by_email_is_left_by_phone(session: Session) -> None:
+    factories.audience(session, "tenants", [factories.contact(session, 1, email=SHE)])
+    take(session, "STOP TENANTS")
+    assert [topics.left(session, each) for each in (SHE, phone(1))] == [["tenants"]] * 2
+    assert both_held(session) == []
+
+
+@pytest.mark.parametrize("address", [SHE, phone(1)])
+def test_staff_decide_of_both_addresses_at_once(session: Session, address: str) -> None:
+    factories.contact(session, 1, email=SHE)
+    factories.conversation(session, 1)
+    staff = factories.staff(session)
+    talk = sa.select(Conversation).where(col(Conversation.address) == address)
+    take(session, "who is this stop", id="1")
+    assert both_held(session) == [("opt_out", "likely")] * 2
+    conversations.not_opt_out(session, session.scalars(talk).one().id, by=staff, now=NOON)
+    assert both_held(session) == []
+    take(session, "who is this stop", id="2")
+    conversations.opt_out(session, session.scalars(talk).one().id, by=staff, now=NOON)
+    assert both_held(session) == [("opt_out", "staff")] * 2
+
+
+def test_staff_who_opt_somebody_out_by_their_email_stop_texts_as_well(session: Session) -> None:
+    factories.contact(session, 1, email=SHE)
+    take(session, "I have had enough of all this")
+    conversations.opt_out(session, conversation(session).id, by=factories.staff(session), now=NOON)
+    assert both_held(session) == [("opt_out", "staff")] * 2
+
+
+def test_a_stop_by_phone_meanwhile_outlasts_that_an_email_was_none(session: Session) -> None:
+    factories.contact(session, 1, email=SHE)
+    take(session, "who is this stop")
+    suppression.opt_out(session, phone(1), source="inbound", now=NOON)
+    conversations.not_opt_out(session, conversation(session).id, by=factories.staff(session), now=NOON)
+    assert both_held(session) == [("opt_out", "inbound")]
+
+
+def test_an_undecided_opt_out_counts_for_both_and_is_told_once(session: Session) -> None:
+    factories.contact(session, 1, email=SHE)
+    take(session, "who is this stop")
+    assert conversations.confirm_likely_opt_outs(session, before=NOON, now=NOON) == 2
+    assert both_held(session) == [("opt_out", "unanswered")] * 2
+    assert len(notes(session, conversation(session))) == 1
+
+
+def test_what_an_email_stopped_is_lifted_as_one_and_said(session: Session) -> None:
+    factories.contact(session, 1, email=SHE)
+    take(session, "Unsubscribe")
+    held_by = suppression.active(session, SHE)
+    assert held_by is not None
+    approver = factories.staff(session, "U0APPROVER", role=Role.APPROVER)
+    conversations.lift(session, conversation(session).id, held_by.id, by=approver, now=NOON)
+    assert both_held(session) == []
+    assert "E-mails to them are allowed again. So are messages to •••0101." in notes(session, conversation(session))[-1]
+
+
+@pytest.mark.parametrize("event", ["spamreport", "unsubscribe", "bounce"])
+def test_what_is_about_emails_alone_stops_no_texts(session: Session, event: str) -> None:
+    factories.contact(session, 1, email=SHE)
+    told = processors.fields_of(email_events.read({"event": event, "email": SHE}))
+    processors.REGISTRY["email"].process(session, told["kind"], told, house=House("Us"), came_at=NOON, now=NOON)
+    assert suppression.active(session, SHE) is not None
+    assert suppression.active(session, phone(1)) is None
+
+
+def test_a_text_stops_no_emails(session: Session) -> None:
+    factories.contact(session, 1, email=SHE)
+    inbound.take(session, Text("SM1", phone(1), factories.SENDER, "STOP"), organization="Us", now=NOON)
+    assert both_held(session) == [("opt_out", "inbound")]
+
+
+def test_a_backfill_minds_no_quoted_words(session: Session) -> None:
+    take(session, "From: Tenants <t@example.org>\nHi Ann\n\nSTOP", subject="Re: Rent meeting")
+    assert backfill._texts(session, [SHE]) == []
 
 
 def test_a_subject_is_read_where_there_is_nothing_else(session: Session) -> None:
