@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -11,7 +12,7 @@ from core.domain import email_events, letter, quoted, senders
 from core.domain.address import masked
 from core.domain.email_events import EmailEvent
 from core.domain.keywords import Reading
-from core.models import Audience, ChannelName, Contact, Inbound
+from core.models import Audience, ChannelName, Contact, Delivery, Inbound
 from core.usecases import conversations, help_texts, inbound, lifting, suppression, topics
 from core.usecases.inbound import Text
 
@@ -35,7 +36,9 @@ def take(session: Session, event: EmailEvent, *, organization: str, now: datetim
     kept = inbound.keep(session, text, reading, at=now)
     if kept is None:
         return None
-    conversations.receive(session, kept, now=now)
+    conversation = conversations.receive(session, kept, now=now)
+    # What an e-mail says itself that it answers is surer than what its words sound like.
+    conversation.blast_id = _answered(session, event.answers) or conversation.blast_id
     if reading.kind == "opt_out":
         _stop(session, kept, reading, theirs, now=now)
     if reading.kind == "help" and reading.certainty == "certain":
@@ -47,6 +50,16 @@ def take(session: Session, event: EmailEvent, *, organization: str, now: datetim
 def _subject(event: EmailEvent) -> str:
     """Return the subject if it is theirs: what mail programs send for “Unsubscribe” has its only word there."""
     return "" if _is_ours(event.subject) else event.subject
+
+
+def _answered(session: Session, message_ids: Sequence[str]) -> UUID | None:
+    """Return the blast of the latest of these messages that is ours."""
+    # Providers keep an id as it was sent, with or without its brackets, or without the host that they put behind it.
+    forms = [form for each in message_ids for form in (each, f"<{each}>", each.partition("@")[0])]
+    is_ours = (col(Delivery.channel) == ChannelName.EMAIL, col(Delivery.provider_sid).in_(form[:64] for form in forms))
+    found = sa.select(col(Delivery.provider_sid), col(Delivery.blast_id)).where(*is_ours)
+    blasts = {row.provider_sid: row.blast_id for row in session.execute(found) if row.blast_id}
+    return next((blasts[form[:64]] for form in forms if form[:64] in blasts), None)
 
 
 def _names(session: Session, event: EmailEvent) -> Sequence[str]:

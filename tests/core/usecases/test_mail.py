@@ -1,14 +1,17 @@
 """An answer by e-mail becomes a conversation; what asks for an end of it is heeded at once."""
 
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain import email_events
+from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.errors import NotAllowed
-from core.models import Conversation, Delivery, Inbound, OutboxEvent, Role
+from core.models import ChannelName, Conversation, Delivery, Inbound, OutboxEvent, Role
 from core.slack.views import thread
 from core.usecases import backfill, conversations, inbound, mail, processors, suppression, threads, topics
 from core.usecases.inbound import Text
@@ -73,6 +76,55 @@ def test_words_above_the_quotation_decide(session: Session, text: str, source: s
     assert held(session) == source
     assert conversation(session).address == SHE
     assert not session.scalars(sa.select(Delivery)).all()
+
+
+def reached(
+    session: Session, name: str, message_id: str, *, channel: ChannelName = ChannelName.EMAIL, **values: Any
+) -> UUID:
+    """Have a blast reach her; returns it."""
+    blast = factories.blast(session, name=name, body=name, status=BlastStatus.SENDING)
+    told: dict[str, Any] = {
+        "address": SHE,
+        "status": DeliveryStatus.DELIVERED,
+        "provider_sid": message_id,
+        "claimed_at": NOON,
+    } | values
+    factories.delivery(session, blast_id=blast.id, channel=channel, **told)
+    return blast.id
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"in-reply-to": "<m-1@mail.example.org>"},
+        {"In-Reply-To": "<their-own@x>", "References": "<m-0@x> <m-1@mail.example.org>"},
+        {"Headers": [{"Name": "In-Reply-To", "Value": "<m-1@mail.example.org>"}]},
+        {"message-headers": [["References", "<m-1@mail.example.org>"]]},
+        {"headers": "Subject: x\r\nReferences: <m-0@x>\r\n <m-1@mail.example.org>\r\n"},
+        {"headers": {"In-Reply-To": "m-1@mail.example.org"}},
+    ],
+)
+@pytest.mark.parametrize("kept_as", ["m-1@mail.example.org", "<m-1@mail.example.org>", "m-1"])
+def test_an_answer_is_about_the_message_that_it_names(session: Session, headers: dict[str, Any], kept_as: str) -> None:
+    rent = reached(session, "Rent", kept_as, claimed_at=NOON - timedelta(days=9))
+    reached(session, "Picnic", "m-2@mail.example.org")
+    take(session, "I'll be at the picnic", **headers)
+    assert conversation(session).blast_id == rent
+
+
+def test_of_several_that_it_names_the_latest_counts(session: Session) -> None:
+    reached(session, "Rent", "m-1@x")
+    picnic = reached(session, "Picnic", "m-2@x", address="her.other@example.org")
+    take(session, "Yes", References="<m-1@x> <m-2@x>")
+    assert conversation(session).blast_id == picnic
+
+
+def test_an_answer_that_names_nothing_of_ours_is_about_what_its_words_say(session: Session) -> None:
+    rent = reached(session, "Rent meeting", "m-1@x", claimed_at=NOON - timedelta(hours=9))
+    reached(session, "Picnic", "m-2@x")
+    reached(session, "Text", "m-3@x", channel=ChannelName.SMS, address=phone(3))
+    take(session, "Where is the rent meeting?", **{"in-reply-to": "<m-3@x>", "References": "<a@b> " * 9_000})
+    assert conversation(session).blast_id == rent
 
 
 def both_held(session: Session) -> list[tuple[str, str]]:
