@@ -18,7 +18,7 @@ from core.domain.email_events import EmailEvent
 from core.errors import Invalid
 from core.models import ChannelName
 from core.settings import Settings
-from core.usecases import events, processors
+from core.usecases import events, mail, processors
 from core.usecases.processors import House
 from webhooks.bodies import read_body, read_json
 
@@ -112,10 +112,21 @@ def _process(event_id: int, event: EmailEvent, bind: sa.Engine, house: House) ->
         return "failed"
     except Exception as error:  # noqa: BLE001  # an edge: whatever it is, the event keeps it
         log.error("email_event.failed", event_id=event_id, error=type(error).__name__)
+        _heed(event, bind)
         with db.transaction(bind) as session:
             events.fail(session, event_id, error=events.told(error), now=now)
         return "failed"
     return "processed"
+
+
+def _heed(event: EmailEvent, bind: sa.Engine) -> None:
+    """Put whoever asks for it out of reach all the same: the answer may wait, what it asks for may not."""
+    try:
+        with db.transaction(bind) as session:
+            if event.kind == "replied":
+                mail.heed(session, event, now=utc_now())
+    except Exception as error:  # noqa: BLE001  # the event is kept, and tried again
+        log.error("email_event.not_heeded", error=type(error).__name__)
 
 
 def _given(authorization: str) -> bytes:

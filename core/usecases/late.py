@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from core.domain import keywords
 from core.domain.keywords import Reading
 from core.models import Audience, Inbound, Suppression
-from core.usecases import reach, topics
+from core.usecases import reach, suppression, topics
 from core.usecases.topics import Topic
 
 
@@ -51,6 +51,17 @@ def has_come_back(session: Session, address: str, *, since: datetime) -> bool:
     """Tell whether somebody has asked for texts again since."""
     is_start = sa.and_(_are_keywords(address), col(Inbound.kind) == "opt_in", col(Inbound.received_at) > since)
     return bool(session.scalar(sa.select(sa.exists().where(is_start))))
+
+
+def is_let_in_since(session: Session, address: str, *, since: datetime) -> bool:
+    """Tell whether an address was let in again since, by its owner or by staff."""
+    is_lift = sa.exists().where(
+        col(Suppression.address) == address,
+        col(Suppression.lifted_at) > since,
+        # One that gave way to a stronger cause wasn't lifted by anybody.
+        col(Suppression.lifted_by) != suppression.REPLACED,
+    )
+    return has_come_back(session, address, since=since) or bool(session.scalar(sa.select(is_lift)))
 
 
 def _is_asked_since(session: Session, inbound: Inbound) -> bool:

@@ -13,27 +13,29 @@ from core.domain.address import masked
 from core.domain.email_events import EmailEvent
 from core.domain.keywords import Reading
 from core.models import Audience, ChannelName, Contact, Delivery, Inbound
-from core.usecases import conversations, help_texts, inbound, lifting, suppression, topics
+from core.usecases import conversations, help_texts, inbound, late, lifting, suppression, topics
 from core.usecases.inbound import Text
 
 _MOST_KEPT = 10_000  # characters, of which Slack shows the first 3,000
 _is_ours = re.compile(r"(?:re|fwd?|aw|wg|rv|tr|sv|antw)\s*:", re.IGNORECASE).match
 
 
-def take(session: Session, event: EmailEvent, *, organization: str, now: datetime) -> Reading | None:
+def take(
+    session: Session, event: EmailEvent, *, organization: str, now: datetime, sent_at: datetime | None = None
+) -> Reading | None:
     """Keep an answer and do what it asks; returns how it was read, or None when it was taken before.
 
     Certain opt-outs are suppressed at once, likely ones until staff have looked. Nothing is answered by itself (staff
     see what HELP is best answered), and nobody is let in again by an e-mail: its words are staff's to read.
+    `sent_at`: when one that is taken in late came; who was let in since stays so.
     """
-    body = quoted.own_words(event.text) or _subject(event)
-    # Where none are found, staff read it whole: what stands below an unmarked quotation may be theirs.
-    words = body or event.text
+    # Where no words are found, staff read it whole: what stands below an unmarked quotation may be theirs.
+    words = _words(event) or event.text
     theirs = topics.of(session, event.address)
-    reading = letter.read(body, topics=[each.name for each in theirs], names=_names(session, event))
+    reading = _read(session, event, theirs)
     sid = f"email:{email_events.digest(event.key)}"[:64]
     text = Text(sid, event.address, senders.EMAIL, words[:_MOST_KEPT])
-    kept = inbound.keep(session, text, reading, at=now)
+    kept = inbound.keep(session, text, reading, at=min(sent_at or now, now))
     if kept is None:
         return None
     conversation = conversations.receive(session, kept, now=now)
@@ -45,6 +47,23 @@ def take(session: Session, event: EmailEvent, *, organization: str, now: datetim
         said = help_texts.answer(session, kept, theirs, channel=ChannelName.EMAIL, now=now).text(organization)
         conversations.tell(session, kept, f"They asked for help. You may answer, from your mailbox:\n{said}", now=now)
     return reading
+
+
+def heed(session: Session, event: EmailEvent, *, now: datetime) -> None:
+    """Put out of reach whoever asks for it in an answer that can't be taken in; until it is, it holds of everything."""
+    reading = _read(session, event, [])
+    if reading.kind == "opt_out":
+        source = suppression.UNSAVED if reading.certainty == "certain" else suppression.LIKELY
+        for each in suppression.reached_with(session, event.address):
+            suppression.opt_out(session, each, source=source, now=now)
+
+
+def _words(event: EmailEvent) -> str:
+    return quoted.own_words(event.text) or _subject(event)
+
+
+def _read(session: Session, event: EmailEvent, theirs: list[Audience]) -> Reading:
+    return letter.read(_words(event), topics=[each.name for each in theirs], names=_names(session, event))
 
 
 def _subject(event: EmailEvent) -> str:
@@ -70,7 +89,8 @@ def _names(session: Session, event: EmailEvent) -> Sequence[str]:
 
 def _stop(session: Session, kept: Inbound, reading: Reading, theirs: list[Audience], *, now: datetime) -> None:
     """Put them out of reach, at their phone as well: whoever asks in words of their own asks us, not a channel."""
-    addresses = suppression.reached_with(session, kept.address)
+    reached = suppression.reached_with(session, kept.address)
+    addresses = [each for each in reached if not late.is_let_in_since(session, each, since=kept.received_at)]
     topic = topics.named(reading.topic, theirs) if reading.topic else None
     is_certain = reading.certainty == "certain"
     source = "email" if is_certain else suppression.LIKELY
@@ -79,7 +99,7 @@ def _stop(session: Session, kept: Inbound, reading: Reading, theirs: list[Audien
             topics.leave(session, each, topic, inbound_id=kept.id, now=now)
         else:
             suppression.opt_out(session, each, source=source, inbound_id=kept.id, now=now)
-    phones = addresses[1:]
+    phones = [each for each in addresses if each != kept.address]
     if phones and is_certain:
         of = f" about {topic.name}" if topic else ""
         note = f"They asked by e-mail for no more messages{of}: texts to {', '.join(map(masked, phones))} stop as well."

@@ -111,7 +111,7 @@ class Email:
         event = _email(kind, fields)
         _forward(session, event, now=now)
         if event.kind == "replied":
-            mail.take(session, event, organization=house.organization, now=now)
+            mail.take(session, event, organization=house.organization, sent_at=came_at, now=now)
         elif event.kind in _OUT_OF_REACH:
             cause, why = _OUT_OF_REACH[event.kind]
             if suppression.suppress(session, event.address, cause=cause, source="email", now=now):

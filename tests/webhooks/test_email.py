@@ -18,6 +18,7 @@ from core.settings import Settings
 from core.usecases import events, processors, suppression
 from core.usecases.processors import House
 from tests import factories
+from tests.webhooks import toxins
 from tests.webhooks.conftest import Answer, Door
 
 TOKEN = "a-token-of-ours"
@@ -212,6 +213,31 @@ def test_what_the_database_does_not_take_stops_no_other_and_comes_again(
     assert is_held(engine) == "opt_out"
     monkeypatch.setattr(events, "store", store)
     assert json.loads(post(door, batch).text) == {"received": 2, "processed": 1, "failed": 0, "repeated": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "source"), [("Unsubscribe", "unsaved"), ("who is this stop", "likely"), ("Thanks", None)]
+)
+def test_an_answer_that_cannot_be_taken_in_is_heeded_all_the_same(
+    door: Door, engine: sa.Engine, worker: Callable[[], None], text: str, source: str | None
+) -> None:
+    toxins.poison(engine, "inbound", when="NEW.provider_sid LIKE 'email%'")
+    assert json.loads(post(door, {"event": "replied", "email": SHE, "text": text}).text)["failed"] == 1
+
+    def held_from() -> str | None:
+        with db.reading(engine) as session:
+            found = suppression.active(session, SHE)
+            return found.source if found else None
+
+    assert held_from() == source
+    toxins.cure(engine, "inbound")
+    with db.transaction(engine) as session:
+        (kept,) = events.failed(session)
+        events.retry(session, kept.id or 0, now=utc_now())
+    worker()
+    assert held_from() == ("email" if source == "unsaved" else source)
+    with db.reading(engine) as session:
+        assert events.failed(session) == []
 
 
 def test_what_could_not_be_read_is_read_anew_when_retried(door: Door, engine: sa.Engine) -> None:

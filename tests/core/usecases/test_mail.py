@@ -181,6 +181,25 @@ def test_staff_who_opt_somebody_out_by_their_email_stop_texts_as_well(session: S
     assert both_held(session) == [("opt_out", "staff")] * 2
 
 
+def test_an_email_that_is_taken_in_late_undoes_nothing_that_was_asked_since(session: Session) -> None:
+    factories.contact(session, 1, email=SHE)
+    start = Text("SM1", phone(1), factories.SENDER, "START")
+    inbound.take(session, start, organization="Us", now=NOON)
+    event = email_events.read({"event": "replied", "email": SHE, "text": "Unsubscribe"})
+    mail.take(session, event, organization="Us", sent_at=NOON - timedelta(hours=1), now=NOON)
+    assert both_held(session) == [("opt_out", "email")]
+    assert suppression.active(session, phone(1)) is None
+
+
+def test_what_staff_have_lifted_stays_lifted_when_an_email_is_taken_in_late(session: Session) -> None:
+    event = email_events.read({"event": "replied", "email": SHE, "text": "Unsubscribe"})
+    mail.heed(session, event, now=NOON)
+    assert held(session) == "unsaved"
+    suppression.lift(session, SHE, by="cli", now=NOON + timedelta(minutes=1))
+    mail.take(session, event, organization="Us", sent_at=NOON, now=NOON + timedelta(minutes=2))
+    assert held(session) is None
+
+
 def test_a_stop_by_phone_meanwhile_outlasts_that_an_email_was_none(session: Session) -> None:
     factories.contact(session, 1, email=SHE)
     take(session, "who is this stop")
