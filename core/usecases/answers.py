@@ -15,6 +15,8 @@ from core.usecases import sending
 
 # Two machines that answer each other must not go on for ever.
 _SAME_ANSWER_AGAIN_AFTER = timedelta(minutes=10)
+# These are given only to whoever wasn't stopped before.
+_TELLS_A_CHANGE = frozenset(("stopped", "left"))
 # What somebody asked for by then is part of the same talk, and was in the same language.
 _SAME_TALK = timedelta(days=1)
 _TRANSLATED = tables.load("answers")
@@ -128,9 +130,12 @@ HELP_ABOUT_BY_EMAIL = Answer(f"This is {{organization}}. We write to you about: 
 
 
 def give(session: Session, inbound: Inbound, answer: Answer, *, organization: str, now: datetime) -> None:
-    """Queue an answer in its reader's language, unless the same was given a moment ago."""
+    """Queue an answer in its reader's language, unless it says what was said a moment ago, and nothing has changed."""
     body = answer.written_in(language_of(session, inbound, now=now)).text(organization)
-    if not was_given(session, inbound.address, col(Delivery.body) == body, since=now - _SAME_ANSWER_AGAIN_AFTER):
+    is_same = col(Delivery.body) == body
+    if answer.name in _TELLS_A_CHANGE or not was_given(
+        session, inbound.address, is_same, since=now - _SAME_ANSWER_AGAIN_AFTER
+    ):
         sending.queue(
             session, kind=DeliveryKind.ANSWER, address=inbound.address, sender=inbound.sender, body=body, now=now
         )

@@ -73,6 +73,16 @@ def test_the_same_answer_is_not_given_twice_in_a_row(session: Session) -> None:
     assert len(answers(session)) == 2
 
 
+def test_a_second_stop_is_confirmed_however_soon_it_comes(session: Session) -> None:
+    for number, body in enumerate(("ALTO", "ALTA", "ALTO", "alto")):
+        take(session, body, number, minutes=number)
+    assert [told[:28] for told in answers(session)] == [
+        "Tenants Together: ya no le e",
+        "Tenants Together: le enviare",
+        "Tenants Together: ya no le e",
+    ]
+
+
 def test_start_after_a_dead_number_lifts_it(session: Session) -> None:
     suppression.suppress(session, SHE, cause=SuppressionCause.HARD_FAILURE, source="receipt", now=NOON)
     take(session, "START")
