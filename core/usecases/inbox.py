@@ -38,6 +38,7 @@ _HAS_LEFT = (
 )
 # Older blasts aren't what somebody writes about, unless nothing has reached them since.
 _RECENT = timedelta(days=14)
+_SAME_TALK = timedelta(days=1)
 _MOST_CANDIDATES = 5
 _MOST_NAGGED = 50
 
@@ -141,7 +142,15 @@ def answered(session: Session, conversation: Conversation, text: str, *, now: da
     chosen_at = conversation.blast_chosen_at
     if chosen_at is not None and all(each.reached_at <= chosen_at for each in found):
         return conversation.blast_id
-    return attribution.choose(text, found, now=now) or conversation.blast_id
+    going_on = _going_on(conversation, found, now=now)
+    return attribution.choose(text, found, now=now, going_on=going_on) or conversation.blast_id
+
+
+def _going_on(conversation: Conversation, found: Sequence[Candidate[UUID]], *, now: datetime) -> UUID | None:
+    """Return the blast that is talked of, if the talk is of today and no other blast has reached them since."""
+    spoken_at = max(filter(None, (conversation.last_inbound_at, conversation.answered_at)))
+    is_over = spoken_at < now - _SAME_TALK or any(each.reached_at > spoken_at for each in found)
+    return None if is_over else conversation.blast_id
 
 
 def about(session: Session, inbound: Inbound, *, now: datetime) -> UUID | None:

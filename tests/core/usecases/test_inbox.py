@@ -102,6 +102,23 @@ def test_the_inbox_lists_who_waits_longest_first(session: Session) -> None:
     assert listed[-1].claimed_by == staff.slack_user_id
 
 
+def test_a_talk_stays_about_its_blast_and_a_newer_blast_begins_another(session: Session) -> None:
+    rally = reached(session, "Rally", "Come to the rally at city hall", hours=-30)
+    rent = reached(session, "Rent", "Your rent is going up", hours=-1)
+    assert write(session, "Where is the rally at city hall?").blast_id == rally.id
+    assert write(session, "ok thanks", hours=1).blast_id == rally.id
+    assert write(session, "my rent is going up, by the way", hours=2).blast_id == rent.id
+    picnic = reached(session, "Picnic", "The picnic is tomorrow", hours=3)
+    assert write(session, "ok thanks", hours=4).blast_id == picnic.id
+
+
+def test_a_talk_of_last_week_is_over(session: Session) -> None:
+    reached(session, "Rally", "Come to the rally at city hall", hours=-30)
+    rent = reached(session, "Rent", "Your rent is going up", hours=-1)
+    write(session, "Where is the rally at city hall?")
+    assert write(session, "ok thanks", hours=24 * 7).blast_id == rent.id
+
+
 def test_a_text_is_matched_to_the_blast_that_it_speaks_of(session: Session) -> None:
     rally = reached(session, "Rally", "Come to the rally at city hall", hours=-30)
     rent = reached(session, "Rent", "Your rent is going up", hours=-1)
