@@ -47,7 +47,9 @@ def plan(session: Session, conversation_id: UUID, wanted: Wanted, *, by: Staff, 
         Invalid: its time is missing, past or too far ahead, who calls isn't staff, or the note is too long.
         NotAllowed: somebody else has the conversation, or its member must not or can't be texted.
     """
-    conversation = session.get(Conversation, conversation_id, with_for_update=True, populate_existing=True)
+    conversation = session.get(
+        Conversation, conversation_id, with_for_update=conversations.LOCKED, populate_existing=True
+    )
     conversations.require_answerable(session, conversation_id, by=by, now=now)
     if conversation is not None and conversation.claimed_by == by.id:
         conversation.claimed_at = now
@@ -78,7 +80,9 @@ def finish(session: Session, conversation_id: UUID, call_id: UUID, /, *, by: Sta
         IllegalMove: it is done already, or cancelled.
     """
     call = _end(session, conversation_id, call_id, CallStatus.DONE, by=by, now=now)
-    conversation = session.get(Conversation, conversation_id, with_for_update=True, populate_existing=True)
+    conversation = session.get(
+        Conversation, conversation_id, with_for_update=conversations.LOCKED, populate_existing=True
+    )
     if conversation is not None:
         answered_at = min(now, call.at)
         conversation.answered_at = max(conversation.answered_at or answered_at, answered_at)

@@ -1,7 +1,7 @@
 """Members' own words and staff's answers: received, claimed, answered, noted, closed."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -26,6 +26,8 @@ from core.models.dialect import insert
 from core.usecases import drafts, erasure, inbox, lifting, sending, staffing, suppression
 
 CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
+# FOR NO KEY UPDATE: what only refers to a conversation, such as a text of it, doesn't wait.
+LOCKED: Final[dict[str, Any]] = {"key_share": True}
 _LONGEST_NOTE = 2000
 _NOBODY_DECIDED = "Nobody has decided about what looked like an opt-out, so it counts: they get no more texts."
 _NO_EMAIL = (
@@ -33,6 +35,15 @@ _NO_EMAIL = (
     "here, so that the others know."
 )
 _GONE = "This conversation is gone. It was erased or cleaned up."
+
+
+def hold(session: Session, inbound: Inbound) -> None:
+    """Lock the conversation that a text belongs to, if there is one, before the text puts its sender out of reach.
+
+    Staff who opt somebody out lock first the conversation, then the suppression: so must a STOP, or each waits for the
+    other.
+    """
+    session.scalars(_of(inbound).with_for_update(**LOCKED)).one_or_none()
 
 
 def receive(session: Session, inbound: Inbound, *, now: datetime) -> Conversation:
@@ -51,9 +62,9 @@ def receive(session: Session, inbound: Inbound, *, now: datetime) -> Conversatio
         )
         .on_conflict_do_nothing(index_elements=["address", "sender"])
     )
-    conversation = _of(session, inbound)
-    if conversation is None or inbound.id is None:
-        raise LookupError("the text was not stored, or the conversation just made is gone")
+    conversation = session.scalars(_of(inbound).with_for_update(**LOCKED)).one()
+    if inbound.id is None:
+        raise LookupError("the text was not stored")
     conversation.contact_id = _contact(session, inbound.address)
     conversation.blast_id = inbox.answered(session, conversation, inbound.body, now=now)
     conversation.status = ConversationStatus.OPEN
@@ -66,7 +77,8 @@ def receive(session: Session, inbound: Inbound, *, now: datetime) -> Conversatio
 
 def tell(session: Session, inbound: Inbound, note: str, *, now: datetime) -> None:
     """Tell the thread of a conversation, if there is one, what its member has done by a keyword."""
-    conversation = _of(session, inbound)
+    # Without a lock: who tells it may hold what the lock's holder waits for.
+    conversation = session.scalars(_of(inbound)).one_or_none()
     if conversation is not None:
         inbound.conversation_id = conversation.id
         outbox.record(session, ConversationChanged(conversation.id, note=note), now=now)
@@ -146,11 +158,16 @@ def close(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) 
 
 
 def opt_out(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) -> Conversation:
-    """Unsubscribe the member, as they asked in words of their own; confirms a likely opt-out."""
+    """Unsubscribe the member, as they asked in words of their own; confirms a likely opt-out.
+
+    Raises:
+        IllegalMove: they are opted out already.
+    """
     conversation = _get(session, conversation_id)
-    suspected = suppression.suspected(session, conversation.address)
-    for each in suspected or suppression.reached_with(session, conversation.address):
-        suppression.opt_out(session, each, source="staff", staff_id=by.id, now=now)
+    out_of = suppression.suspected(session, conversation.address)
+    out_of = out_of or suppression.reached_with(session, conversation.address)
+    if not any([suppression.opt_out(session, each, source="staff", staff_id=by.id, now=now) for each in out_of]):
+        raise IllegalMove("They are opted out already, so nothing was changed. Look at the thread.")
     drafts.drop(session, conversation.id, now=now)
     _record(session, conversation, "opt_out", by=by, note="Opted out: they get no more texts.", now=now)
     return conversation
@@ -303,18 +320,16 @@ def _record(
 
 def _get(session: Session, conversation_id: UUID) -> Conversation:
     """Return a conversation, locked: of two people who press at once, one comes second."""
-    found = session.get(Conversation, conversation_id, with_for_update=True, populate_existing=True)
+    found = session.get(Conversation, conversation_id, with_for_update=LOCKED, populate_existing=True)
     if found is None or erasure.is_erased(found.address):
         raise NotFound(_GONE)
     return found
 
 
-def _of(session: Session, inbound: Inbound) -> Conversation | None:
-    return session.scalars(
-        sa.select(Conversation)
-        .where(col(Conversation.address) == inbound.address, col(Conversation.sender) == inbound.sender)
-        .with_for_update()
-    ).one_or_none()
+def _of(inbound: Inbound) -> sa.Select[Conversation]:
+    return sa.select(Conversation).where(
+        col(Conversation.address) == inbound.address, col(Conversation.sender) == inbound.sender
+    )
 
 
 def _contact(session: Session, address: str) -> UUID | None:

@@ -65,6 +65,7 @@ def take(
     inbound = keep(session, text, reading, at=min(sent_at or now, now))
     if inbound is None:
         return None
+    conversations.hold(session, inbound)
     if sent_at is not None and late.stands_down(session, inbound, reading, theirs, now=now):
         conversations.receive(session, inbound, now=now)
         return reading

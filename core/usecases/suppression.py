@@ -96,9 +96,12 @@ def suppress(
 
 
 def reached_with(session: Session, address: str) -> list[str]:
-    """Return where else messages stop when they are to stop at an address: by e-mail one asks us, not a channel."""
+    """Return all addresses at which messages stop when they are to stop at one: by e-mail one asks us, not a channel.
+
+    In one order for everybody, so that two who put them out of reach can't wait for each other.
+    """
     phones = sa.select(col(Contact.phone)).where(col(Contact.email) == address, col(Contact.phone).is_not(None))
-    return [address, *(each for each in session.scalars(phones) if each)]
+    return sorted({address, *(each for each in session.scalars(phones) if each)})
 
 
 def leave(
@@ -241,12 +244,12 @@ def lift_likely(session: Session, address: str, *, by: str, now: datetime) -> bo
 
 
 def suspected(session: Session, address: str) -> list[str]:
-    """Return this address and the person's others that the same text blocked on suspicion, if it did."""
+    """Return this address and the person's others that the same text blocked on suspicion, if it did; in one order."""
     held = active(session, address)
     if held is None or held.source != LIKELY:
         return []
     is_likely = (_is_of_same_request(held), _ACTIVE, col(Suppression.source) == LIKELY)
-    return [address, *session.scalars(sa.select(col(Suppression.address)).where(*is_likely))]
+    return sorted({address, *session.scalars(sa.select(col(Suppression.address)).where(*is_likely))})
 
 
 def _end(session: Session, address: str, which: sa.ColumnElement[bool], *, by: str, now: datetime) -> bool:
