@@ -166,7 +166,8 @@ def opt_out(session: Session, conversation_id: UUID, *, by: Staff, now: datetime
     conversation = _get(session, conversation_id)
     out_of = suppression.suspected(session, conversation.address)
     out_of = out_of or suppression.reached_with(session, conversation.address)
-    if not any([suppression.opt_out(session, each, source="staff", staff_id=by.id, now=now) for each in out_of]):
+    new = [suppression.opt_out(session, each, source="staff", staff_id=by.id, now=now) for each in out_of]
+    if not any(new):
         raise IllegalMove("They are opted out already, so nothing was changed. Look at the thread.")
     drafts.drop(session, conversation.id, now=now)
     _record(session, conversation, "opt_out", by=by, note="Opted out: they get no more texts.", now=now)
