@@ -9,7 +9,7 @@ import pytest
 from deploy import ports
 
 # A test that bears one of these runs while no other test does.
-ALONE = frozenset({"alone", "browser", "chaos", "journey", "slow"})
+ALONE = frozenset({"alone", "browser", "chaos", "journey"})
 
 
 def is_alone(item: pytest.Item) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks.stage import Stage
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 # One for each thing that is run; the others differ in size alone.
 NAMES = list({each.run: name for name, each in reversed(benchmarks.BENCHMARKS.items())}.values())

@@ -48,6 +48,7 @@ def busy_writer(engine: sa.Engine) -> Iterator[None]:
         process.kill()
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("busy_writer")
 def test_a_writer_gets_its_turn_beside_one_that_writes_all_the_time(engine: sa.Engine) -> None:
     started = time.monotonic()

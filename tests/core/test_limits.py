@@ -15,6 +15,8 @@ from core.limits import FURTHEST_S, Pace, Reservation
 from deploy.redis import RedisServer
 from tests.factories import SENDER
 
+pytestmark = pytest.mark.alone
+
 # Counted from when the answer is there.
 NOW = pytest.approx(0, abs=0.1)
 

@@ -30,7 +30,7 @@ def stage() -> Iterator[PageStage]:
 
 def events(stage: PageStage, path: str, *, at_least: int, last_seen: str = "") -> list[dict[str, str]]:
     """Read the stream until it has told `at_least` events; return their fields."""
-    connection = http.client.HTTPConnection(stage.address, timeout=10)
+    connection = http.client.HTTPConnection(stage.address, timeout=60)
     connection.request("GET", path, headers={"Last-Event-ID": last_seen} if last_seen else {})
     response = connection.getresponse()
     read: list[dict[str, str]] = [{}]
@@ -154,18 +154,19 @@ def test_mail_is_kept_and_sent_nowhere(stage: PageStage) -> None:
     mail["Subject"], mail["From"], mail["To"] = "Grüße", "blast@example.org", "ana@example.org"
     mail.set_content("Hello Ana")
     mail.add_alternative("<p>Hello Ana</p>", subtype="html")
-    with smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
         client.send_message(mail)
     kept = stage.ask("GET", "/ui/mails")[1]["mails"][-1]
     assert (kept["to"], kept["subject"], kept["text"].strip()) == (["ana@example.org"], "Grüße", "Hello Ana")
     assert stage.ask("GET", "/ui/traffic")[1]["exchanges"][-1]["peer"] == "smtp"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_soon_and_cleanly_with_a_page_open(by: signal.Signals) -> None:
     url = f"http://127.0.0.1:{ports.free_port()}"
     process = page_stage.started(url, "http://127.0.0.1:9", "http://127.0.0.1:9")
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
     connection.request("GET", "/ui/stream")
     assert connection.getresponse().readline() == b"retry: 1000\n"
     started = time.monotonic()
