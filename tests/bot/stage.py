@@ -109,7 +109,7 @@ class Stage:
 
     def post(self, body: bytes, **headers: str) -> tuple[int, str]:
         """Post to the bot's door as it is; return status and text."""
-        connection = HTTPConnection(urlsplit(self.bot_url).netloc, timeout=10)
+        connection = HTTPConnection(urlsplit(self.bot_url).netloc, timeout=60)
         try:
             connection.request("POST", "/slack/events", body, {k.replace("_", "-"): v for k, v in headers.items()})
             response = connection.getresponse()

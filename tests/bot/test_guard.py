@@ -138,7 +138,7 @@ def test_a_body_of_more_than_a_megabyte_is_refused(stage: Stage) -> None:
 @databases.on_sqlite
 def test_an_endless_body_is_refused_before_its_end(stage: Stage) -> None:
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-    with socket.create_connection((urlsplit(stage.bot_url).hostname, urlsplit(stage.bot_url).port), timeout=10) as line:
+    with socket.create_connection((urlsplit(stage.bot_url).hostname, urlsplit(stage.bot_url).port), timeout=60) as line:
         line.sendall(b"POST /slack/events HTTP/1.1\r\nHost: bot\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(17):
             line.sendall(chunk)

@@ -39,7 +39,7 @@ def test_redis_keeps_what_it_holds_over_a_restart(own_redis: RedisServer) -> Non
 def test_redis_comes_back_after_a_kill_with_what_had_reached_the_disk(own_redis: RedisServer) -> None:
     with redis.Redis.from_url(own_redis.url) as client:
         client.set("kept", "yes")
-        assert wait_until(lambda: b"kept" in _append_only_file(own_redis), seconds=5)
+        assert wait_until(lambda: b"kept" in _append_only_file(own_redis), seconds=60)
         own_redis.kill()
         own_redis.start()
         assert client.get("kept") == b"yes"

@@ -26,7 +26,7 @@ folder, stages = Path(sys.argv[1]), json.loads(sys.argv[2])
 supervisor = Supervisor(cwd=folder, env=os.environ)
 for stage in stages:
     supervisor.start({name: [sys.executable, "-c", code] for name, code in stage.items()})
-    supervisor.wait_ready({name: (folder / name).exists for name in stage}, seconds=20)
+    supervisor.wait_ready({name: (folder / name).exists for name in stage}, seconds=60)
 supervisor.say("all up")
 ended = supervisor.wait()
 supervisor.say(supervisor.describe(ended) if ended.name else f"signal {ended.code}")
@@ -73,7 +73,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def test_a_signal_stops_the_stages_in_reverse_order(start: Start, tmp_path: Path) -> None:
     supervisor = start({"first": WAIT}, {"second": WAIT}, {"third": WAIT})
     supervisor.send_signal(signal.SIGINT)
-    said, _ = supervisor.communicate(timeout=20)
+    said, _ = supervisor.communicate(timeout=60)
     assert said == f"signal {signal.SIGINT:d}\n"
     assert (tmp_path / "ended").read_text().split() == ["third", "second", "first"]
 
@@ -81,7 +81,7 @@ def test_a_signal_stops_the_stages_in_reverse_order(start: Start, tmp_path: Path
 def test_when_one_dies_all_are_stopped_and_it_is_named(start: Start, tmp_path: Path) -> None:
     supervisor = start({"steady": WAIT}, {"frail": WAIT})
     os.kill(_pid(tmp_path, "frail"), signal.SIGKILL)
-    said, _ = supervisor.communicate(timeout=20)
+    said, _ = supervisor.communicate(timeout=60)
     assert said == "frail was killed by SIGKILL, so everything is stopped.\n"
     assert not _is_alive(_pid(tmp_path, "steady"))
 
@@ -100,7 +100,7 @@ def test_nothing_is_left_behind_when_the_supervisor_is_killed(start: Start, tmp_
     supervisor = start({"first": WAIT}, {"second": WAIT})
     pids = [_pid(tmp_path, name) for name in ("first", "second")]
     supervisor.kill()
-    assert wait_until(lambda: not any(map(_is_alive, pids)), seconds=10)
+    assert wait_until(lambda: not any(map(_is_alive, pids)), seconds=60)
 
 
 def test_each_line_carries_the_name_of_its_speaker(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class Stage:
 
     def client_with(self, token: str) -> WebClient:
         """Return Slack's own client with some token."""
-        return WebClient(token=token, base_url=f"{self.address}/slack/api/", timeout=5)
+        return WebClient(token=token, base_url=f"{self.address}/slack/api/", timeout=60)
 
     def act(self, name: str, **body: object) -> Json:
         """Do something as somebody, as the page does; return the answer, or fail with its sentence."""
@@ -116,7 +116,7 @@ class Bot:
         return to_starlette_response(await run_in_threadpool(self.app.dispatch, to_bolt_request(request, body)))
 
 
-def wait_for(condition: Callable[[], object], within_s: float = 5.0) -> None:
+def wait_for(condition: Callable[[], object], within_s: float = 60.0) -> None:
     """Wait until something is so; fail after a while."""
     deadline = time.monotonic() + within_s
     pause = threading.Event()
@@ -137,7 +137,7 @@ def error_of(call: Callable[[], object]) -> Json:
 
 def request(address: str, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str, dict[str, str]]:
     """Send one HTTP request; return status, body and headers."""
-    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
     try:
         kind = {"content-type": "application/json"}
         connection.request(method, path, body.encode(), kind | {k.replace("_", "-"): v for k, v in headers.items()})
@@ -158,7 +158,7 @@ def serving(app: Starlette, listener: socket.socket) -> Iterator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         listener.close()
 
 

@@ -76,7 +76,7 @@ def test_wrong_credentials_are_refused(servers: Servers) -> None:
     with pytest.raises(TwilioRestException) as refusal:
         servers.client(password="wrong").messages.create(to=ANA, from_=SENDER, body="Hello")
     assert (refusal.value.status, refusal.value.code) == (401, 20003)
-    anonymous = requests.get(f"{servers.url}/twilio/2010-04-01/Accounts/{ACCOUNT}/Messages.json", timeout=5)
+    anonymous = requests.get(f"{servers.url}/twilio/2010-04-01/Accounts/{ACCOUNT}/Messages.json", timeout=60)
     assert anonymous.headers["WWW-Authenticate"] == 'Basic realm="Twilio API"'
 
 
@@ -104,7 +104,7 @@ def test_a_bad_form_is_refused_with_twilios_code(
     servers: Servers, fields: dict[str, str], status: int, code: int
 ) -> None:
     url = f"{servers.url}/twilio/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
-    answer = requests.post(url, data=fields, auth=(ACCOUNT, TOKEN), timeout=5)
+    answer = requests.post(url, data=fields, auth=(ACCOUNT, TOKEN), timeout=60)
     assert answer.status_code == status
     assert answer.json().keys() == {"code", "message", "more_info", "status"}
     assert (answer.json()["code"], answer.json()["status"]) == (code, status)
@@ -177,7 +177,7 @@ def test_dates_filter_by_the_day_and_include_it(servers: Servers) -> None:
 @pytest.mark.parametrize("query", ["PageSize=x", "PageSize=" + "9" * 5_000, "PageToken=PA0", "DateSent=yesterday"])
 def test_a_list_that_cannot_be_made_is_refused(servers: Servers, query: str) -> None:
     url = f"{servers.url}/twilio/2010-04-01/Accounts/{ACCOUNT}/Messages.json?{query}"
-    assert requests.get(url, auth=(ACCOUNT, TOKEN), timeout=5).json()["code"] == 20422
+    assert requests.get(url, auth=(ACCOUNT, TOKEN), timeout=60).json()["code"] == 20422
 
 
 def test_a_service_has_not_chosen_its_sender_yet(servers: Servers) -> None:
@@ -269,6 +269,7 @@ def test_a_client_that_leaves_half_way_has_sent_nothing(servers: Servers) -> Non
     assert [row["to"] for row in servers.messages()] == [BEN]
 
 
+@pytest.mark.alone
 def test_answers_wait_for_the_latency_without_blocking_each_other(servers: Servers) -> None:
     servers.behave(latency_ms=300)
     started = time.monotonic()

@@ -28,7 +28,7 @@ def send(servers: Servers, to: str = ANA, *, path: str = "/twilio/status?deliver
     callback = path if path.startswith("http") else servers.product.url + path
     form = {"To": to, "From": SENDER, "Body": "Hello", "StatusCallback": callback, **fields}
     url = f"{servers.url}/twilio/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
-    answer = requests.post(url, data=form, auth=(ACCOUNT, TOKEN), timeout=5).json()
+    answer = requests.post(url, data=form, auth=(ACCOUNT, TOKEN), timeout=60).json()
     return str(answer.get("sid"))
 
 

@@ -52,7 +52,7 @@ def paths(servers: Servers) -> list[str]:
 
 
 def ask(servers: Servers, method: str, url: str, headers: dict[str, str]) -> tuple[int, bytes]:
-    connection = HTTPConnection(urlsplit(servers.url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(servers.url).netloc, timeout=60)
     try:
         connection.request(method, urlsplit(url).path, headers=headers)
         answer = connection.getresponse()

@@ -288,7 +288,7 @@ def test_a_picture_that_no_phone_sends_is_refused(servers: Servers, data: str) -
 def ask(url: str, headers: dict[str, str] | None = None) -> tuple[int, str, bytes]:
     """Return status, Location and body of what stands at an address; follow nothing."""
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.netloc, timeout=10)
+    connection = HTTPConnection(parts.netloc, timeout=60)
     try:
         connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, headers=headers or {})
         response = connection.getresponse()

@@ -45,7 +45,7 @@ class Door:
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/x-www-form-urlencoded"})
 
     def request(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -109,7 +109,7 @@ def serve(free_port: int) -> Iterator[Callable[[Settings, sa.Engine], Door]]:
     yield start
     for server, thread in running:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=60)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def _metric(door: Door, name: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def wait_until(is_so: Callable[[], object], *, within_s: float = 15.0) -> None:
+def wait_until(is_so: Callable[[], object], *, within_s: float = 60.0) -> None:
     """Wait for a condition."""
     waiting = threading.Event()
     for _ in range(int(within_s / 0.02)):

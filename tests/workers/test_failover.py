@@ -89,7 +89,7 @@ def test_while_twilio_is_away_every_text_leaves_once_through_the_second_provider
         drain(SECOND)
         return all(row.status is DeliveryStatus.ACCEPTED for row in rows())
 
-    assert ports.wait_until(all_have_left, seconds=20)
+    assert ports.wait_until(all_have_left, seconds=60)
     totals = vonage.ledger.totals()
     assert (totals["accepted"], totals["doubles"]) == (TEXTS, 0)
     assert {row.provider_sid for row in rows()} == {message.uuid for message in vonage.ledger.messages}

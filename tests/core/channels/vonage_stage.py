@@ -23,11 +23,11 @@ def opened(*, webhooks_url: str = "http://127.0.0.1:9") -> Iterator[tuple[str, V
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert ports.wait_until(lambda: server.started, seconds=20)
+        assert ports.wait_until(lambda: server.started, seconds=60)
         yield f"http://127.0.0.1:{port}/vonage", sandbox.vonage
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=60)
 
 
 def environment(api_url: str) -> dict[str, str]:
