@@ -153,6 +153,7 @@ def answers(door: Door) -> bool:
 
 
 @databases.on_sqlite
+@pytest.mark.alone
 def test_told_to_stop_in_a_flood_it_loses_nothing_that_it_answered(
     process: subprocess.Popen[str], environment: dict[str, str], database_url: str
 ) -> None:

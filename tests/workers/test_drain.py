@@ -20,6 +20,8 @@ from tests.factories import NOON, SENDER, phone
 from workers import calls
 from workers.drain import Drain, Speed
 
+pytestmark = pytest.mark.alone
+
 
 class FakeLedger:
     """Keeps claims and results in memory, as the database would."""

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from time import monotonic
 
+import pytest
+
 from core.clock import utc_now
 from core.models import DeliveryKind
 from core.usecases.sending import Claimed
 from tests.factories import phone
 from tests.workers.test_drain import FakeChannel, FakeLedger, drain_of
+
+pytestmark = pytest.mark.alone
 
 PER_S = 50
 

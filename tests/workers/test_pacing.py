@@ -17,6 +17,8 @@ from tests.workers.test_drain import FakeChannel, FakeLedger, FakePace
 from workers.drain import Drain, Speed
 from workers.grants import Pacing
 
+pytestmark = pytest.mark.alone
+
 # As workers do: what the provider sees bunches on the way.
 MARGIN = 0.985
 
