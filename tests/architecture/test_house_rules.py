@@ -81,6 +81,16 @@ def test_names_say_something() -> None:
     assert not [tree.name(path) for path in tree.files() if empty.search(tree.name(path))]
 
 
+def test_tests_are_sentences() -> None:
+    defined = ((path, node) for path in tree.modules("tests") for node in ast.walk(tree.parsed(path)))
+    names = {
+        (tree.name(path), node.name)
+        for path, node in defined
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not [name for name in names if re.fullmatch(r"test(_[^_]+){,2}", name[1])]
+
+
 def test_nothing_is_left_for_later() -> None:
     assert not [(tree.name(path), hit[0]) for path in tree.modules() for hit in _LATER.finditer(path.read_text())]
 

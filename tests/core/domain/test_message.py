@@ -81,7 +81,7 @@ def test_the_alphabet_is_the_standards() -> None:
         ("a" * 150 + "\r\n" + "a" * 8, "GSM-7", 1, 160),
     ],
 )  # fmt: skip
-def test_known_answers(text: str, encoding: str, segments: int, units: int) -> None:
+def test_texts_are_counted_as_the_provider_counts_them(text: str, encoding: str, segments: int, units: int) -> None:
     assert message.measure(text)[:3] == (encoding, segments, units)
 
 

@@ -71,7 +71,7 @@ def test_exif_that_cannot_be_read_turns_nothing(cut: bytes) -> None:
     assert bare(jpeg(first=segment(0xE1, b"Exif\0\0" + cut))) == ("jpg", jpeg())
 
 
-def test_colours_stay() -> None:
+def test_colours_stay_as_they_are() -> None:
     coloured = jpeg(first=segment(0xE2, b"ICC_PROFILE\0\1\1abc") + segment(0xEE, b"Adobe\0d"))
     assert bare(coloured) == ("jpg", coloured)
 
