@@ -140,7 +140,9 @@ class Grants:
     async def _ask(self, batch: Sequence[Held]) -> Reservation:
         left_s = batch[0].since + MOST_HELD_S - self._late_s - monotonic()
         most_wait_s = max(min(left_s, FURTHEST_S), 0.0)
-        return await self._pace.reserve(self._sender, [held.claim.segments for held in batch], most_wait_s=most_wait_s)
+        segments = [held.claim.segments for held in batch]
+        async with asyncio.timeout(MOST_HELD_S):  # by then they are too old for any moment
+            return await self._pace.reserve(self._sender, segments, most_wait_s=most_wait_s)
 
     def _put_back(self, batch: Sequence[Held]) -> None:
         if self._is_over:

@@ -138,6 +138,32 @@ def test_a_call_that_is_cancelled_by_itself_stops_no_other() -> None:
     story(told)
 
 
+class Silent(FakePace):
+    """Doesn't answer the first question."""
+
+    asked = 0
+
+    async def reserve(self, sender: str, segments: Sequence[int], *, most_wait_s: float = FURTHEST_S) -> Reservation:
+        self.asked += 1
+        if self.asked == 1:
+            await asyncio.Event().wait()
+        return await super().reserve(sender, segments, most_wait_s=most_wait_s)
+
+
+def test_a_redis_that_does_not_answer_is_asked_again_and_holds_nothing_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.grants._TRY_AGAIN_S", 0.01)
+
+    async def told() -> None:
+        ledger, channel, pace = FakeLedger(40), FakeChannel(), Silent(200)
+        drain = Drain(SENDER, channel=channel, ledger=ledger, pace=pace, speed=Speed(5, 200))
+        assert await asyncio.wait_for(drain.run(), 5) == 40
+        assert accepted(ledger) == list(range(40))
+
+    story(told)
+
+
 class Nonsense(FakePace):
     """Answers something that can't be reckoned with."""
 
