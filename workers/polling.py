@@ -8,7 +8,8 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # ships no types
 
-from core import db, settings
+from core import channels, db, settings
+from core.channels import Provider
 from core.channels.twilio_log import Log, Received
 from core.clock import utc_now
 from core.domain.receipts import Incoming
@@ -16,6 +17,7 @@ from core.models import ChannelName
 from core.settings import Settings
 from core.usecases import events, heeding, inbound, polling, processors, receipts
 from core.usecases.inbound import Text
+from core.usecases.polling import Open
 from workers.broker import UPDATES, broker
 
 log = structlog.get_logger()
@@ -30,12 +32,12 @@ def poll_receipts() -> None:
     """Ask for messages that have been open too long; while the provider doesn't answer they stay as they are."""
     config = settings.current()
     with db.transaction() as session:
-        sids = polling.take_open(session, every=config.poll_after, now=utc_now())
-    found = _ask(Log(config), sids)
+        taken = polling.take_open(session, every=config.poll_after, now=utc_now())
+    found = _ask(taken, config)
     if found:
         with db.transaction() as session:
             receipts.apply(session, found, now=utc_now())
-        log.info("receipts.polled", asked=len(sids), found=len(found))
+        log.info("receipts.polled", asked=len(taken), found=len(found))
 
 
 @dramatiq.actor(queue_name=UPDATES, broker=broker)
@@ -58,15 +60,20 @@ def fill_gaps() -> None:
         log.warning("inbound.gap_filled", count=taken)
 
 
-def _ask(record: Log, sids: list[str]) -> list[Incoming]:
+def _ask(taken: list[Open], config: Settings) -> list[Incoming]:
     found: list[Incoming] = []
+    failing = set[Provider]()
     ends = time.monotonic() + _AT_MOST_S
-    for sid in sids:
+    for each in taken:
+        provider = channels.provider(ChannelName.SMS, each.sender)
+        if provider in failing:
+            continue
         try:
-            trace = record.fetch(sid)
-        except (TwilioException, OSError) as error:
-            log.warning("receipts.not_polled", error=type(error).__name__, left=len(sids) - len(found))
-            break
+            trace = provider.lookup(config).fetch(each.sid, address=each.address, since=each.since)
+        except channels.LOOKUP_ERRORS as error:
+            failing.add(provider)
+            log.warning("receipts.not_polled", error=type(error).__name__, left=len(taken) - len(found))
+            continue
         if trace is not None:
             found.append(Incoming(trace.sid, trace.status, trace.error_code))
         if time.monotonic() > ends:

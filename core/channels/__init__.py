@@ -22,6 +22,8 @@ class Lookup(Protocol):
 
     def find(self, outgoing: Outgoing, *, since: datetime, others: Container[str] = ()) -> Trace | None: ...
 
+    def fetch(self, sid: str, *, address: str, since: datetime) -> Trace | None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:

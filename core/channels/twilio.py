@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
+from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]  # ships no types
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # ships no types
 from twilio.rest import Client  # type: ignore[import-untyped]  # ships no types
 
@@ -32,6 +33,7 @@ _INSIST = quote_plus("#rc=5&rp=all&rt=2500")
 # sent twice: as far back as the list goes.
 _SKEW = timedelta(days=1)
 _LATEST = 50
+_NOT_FOUND = 404
 
 
 class Twilio:
@@ -104,6 +106,14 @@ class Lookup:
                 return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
         return None
 
+    def fetch(self, sid: str, *, address: str, since: datetime) -> Trace | None:
+        """Return how a message stands that Twilio has taken, or None when it has none of this id (any more).
+
+        Raises:
+            TwilioException: Twilio doesn't answer, or refuses.
+        """
+        return on_record(self._sdk, sid)
+
     def account_status(self) -> str:
         """Return how the account stands ("active"). Only its own token may ask; an API key is told of its numbers.
 
@@ -129,6 +139,17 @@ def _addresses(number: Any) -> Addresses:
     takes_calls = bool((number.capabilities or {}).get("voice"))
     calls = str(number.voice_url or "") if takes_calls else None
     return Addresses(str(number.sms_url or ""), calls, str(number.status_callback or ""))
+
+
+def on_record(client: Client, sid: str) -> Trace | None:
+    """Return how a message stands, or None when Twilio has none of this id (any more)."""
+    try:
+        message = client.messages(sid).fetch()
+    except TwilioRestException as refusal:
+        if refusal.status == _NOT_FOUND:
+            return None
+        raise
+    return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
 
 
 def sdk(settings: Settings, http: TwilioHttpClient | None = None) -> Client:

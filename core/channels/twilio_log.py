@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from twilio.base.exceptions import TwilioException, TwilioRestException  # type: ignore[import-untyped]  # ships no types
+from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # ships no types
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # ships no types
 
-from core.channels.twilio import ANSWER_S, sdk
+from core.channels.twilio import ANSWER_S, on_record, sdk
 from core.domain import message_log
 from core.domain.backlog import Entry as History
-from core.domain.channel import Trace
 from core.settings import Settings
 
 _PAGE = 200
 _MOST_NUMBERS = 100
 _MOST_MEDIA = 10
-_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +51,9 @@ class Log:
         self._http = _Counting()
         self._sdk = sdk(settings, self._http)
 
-    def fetch(self, sid: str) -> Trace | None:
-        """Return how a message stands, or None when Twilio has none of this id (any more)."""
-        try:
-            message = self._sdk.messages(sid).fetch()
-        except TwilioRestException as refusal:
-            if refusal.status == _NOT_FOUND:
-                return None
-            raise
-        return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
-
     def code(self, sid: str) -> int:
         """Return why a message failed, 0 when Twilio has no reason on record, or it went through somebody else."""
-        trace = self.fetch(sid) if sid.startswith(("SM", "MM")) else None
+        trace = on_record(self._sdk, sid) if sid.startswith(("SM", "MM")) else None
         return trace.error_code if trace else 0
 
     def received(self, *, since: datetime) -> list[Received]:

@@ -92,10 +92,17 @@ class Lookup:
         for record in self._records(outgoing.address, since=since - _SKEW):
             is_ours = record.get("client_ref", mine) in (mine, None, "") and record.get("message_id")
             if is_ours and str(record["message_id"]) not in others:
-                status = vonage.STATUSES.get(str(record.get("status", "")).lower(), "accepted")
-                code = str(record.get("error_code") or "0")
-                return Trace(str(record["message_id"]), status, vonage.code(int(code) if code.isdecimal() else 0))
+                return _trace(record)
         return None
+
+    def fetch(self, sid: str, *, address: str, since: datetime) -> Trace | None:
+        """Return how a message to `address` stands that Vonage has taken since then, or None when it has no record.
+
+        Raises:
+            OSError: Vonage doesn't answer, or refuses.
+        """
+        records = self._records(address, since=since - _SKEW)
+        return next((_trace(record) for record in records if record.get("message_id") == sid), None)
 
     def _records(self, address: str, *, since: datetime) -> list[dict[str, Any]]:
         wanted = {
@@ -113,6 +120,12 @@ class Lookup:
         except (ValueError, AttributeError) as error:
             raise HTTPError(url, 502, "not a report", None, None) from error  # type: ignore[arg-type]  # no headers
         return [record for record in records if isinstance(record, dict)]
+
+
+def _trace(record: dict[str, Any]) -> Trace:
+    status = vonage.STATUSES.get(str(record.get("status", "")).lower(), "accepted")
+    code = str(record.get("error_code") or "0")
+    return Trace(str(record["message_id"]), status, vonage.code(int(code) if code.isdecimal() else 0))
 
 
 def _authorization(settings: Settings) -> str:

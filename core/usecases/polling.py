@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain.lifecycles import IN_FLIGHT
-from core.models import Blast, Bookmark, Delivery
+from core.models import Blast, Bookmark, ChannelName, Delivery
 from core.usecases import bookmarks
 
 _MOST = 100
@@ -26,22 +27,31 @@ def has_open(session: Session, *, every: timedelta, now: datetime) -> bool:
     return any(session.scalar(_open(blast_id, every, now).limit(1)) for blast_id in _blasts(session, every, now))
 
 
-def take_open(session: Session, *, every: timedelta, now: datetime) -> list[str]:
-    """Return the provider's ids of messages to ask for; nobody asks for them again before `every` has passed."""
-    sids: list[str] = []
+class Open(NamedTuple):
+    """A message whose last word hasn't come; `since`: when the provider took it."""
+
+    sid: str
+    sender: str
+    address: str
+    since: datetime
+
+
+def take_open(session: Session, *, every: timedelta, now: datetime) -> list[Open]:
+    """Return the messages to ask for; nobody asks for them again before `every` has passed."""
+    found: list[Open] = []
     for blast_id in _blasts(session, every, now):
-        due = _open(blast_id, every, now).limit(_MOST - len(sids)).with_for_update(skip_locked=True).cte("due")
-        taken = session.scalars(
+        due = _open(blast_id, every, now).limit(_MOST - len(found)).with_for_update(skip_locked=True).cte("due")
+        taken = session.execute(
             sa.update(Delivery)
             .where(col(Delivery.id).in_(sa.select(due.c.id)))
             .values(not_before=now + every)
-            .returning(col(Delivery.provider_sid))
+            .returning(*(getattr(Delivery, name) for name in ("provider_sid", "sender", "address", "accepted_at")))
             .execution_options(synchronize_session=False)
         )
-        sids += [sid for sid in taken if sid]
-        if len(sids) >= _MOST:
+        found += [Open(*row) for row in taken]
+        if len(found) >= _MOST:
             break
-    return sids
+    return found
 
 
 def gap_since(session: Session, *, every: timedelta, now: datetime) -> datetime | None:
@@ -69,8 +79,8 @@ def _open(blast_id: UUID | None, every: timedelta, now: datetime) -> sa.Select[i
     return sa.select(col(Delivery.id)).where(
         col(Delivery.blast_id) == blast_id,
         col(Delivery.status).in_(IN_FLIGHT),
-        # Only Twilio can be asked so; the ids of others look different.
-        col(Delivery.provider_sid).startswith("SM") | col(Delivery.provider_sid).startswith("MM"),
+        col(Delivery.channel) == ChannelName.SMS,
+        col(Delivery.provider_sid).is_not(None),
         col(Delivery.accepted_at) <= now - every,
         col(Delivery.accepted_at) > now - _FOR,
         # For what has left, `not_before` is when it may be asked for again.

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from core import db
+from core import db, settings
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Delivery, DeliveryKind, Inbound
 from core.usecases import events, inbound, polling, suppression
 from core.usecases.inbound import Text
+from deploy import ports
+from sandbox.vonage.ledger import Message
 from tests import factories
+from tests.core.channels import vonage_stage
 from tests.sandbox.twilio_servers import SENDER, Servers
 from tests.webhooks import toxins
 from tests.workers import twilio_stage
@@ -77,6 +81,56 @@ def test_a_message_that_the_provider_has_forgotten_stays_as_it_is(twilio: Server
         session.execute(sa.update(Delivery).values(provider_sid="SM" + "f" * 32))
     asking.poll_receipts.fn()
     assert status(delivery_id) is DeliveryStatus.ACCEPTED
+
+
+def test_a_text_of_the_second_provider_is_asked_for_at_that_one(
+    twilio: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = utc_now() - 2 * HOUR
+    with vonage_stage.opened() as (url, stand_in):
+        for name, value in vonage_stage.environment(url).items():
+            monkeypatch.setenv(name, value)
+        settings.current.cache_clear()
+        others, mine = (
+            Message(factories.phone(number).removeprefix("+"), "12125550150", "Hello", "7.1", "") for number in (5, 5)
+        )
+        mine.status = "rejected"
+        stand_in.ledger.messages += [others, mine]
+        values: dict[str, Any] = {
+            "status": DeliveryStatus.ACCEPTED,
+            "accepted_at": at,
+            "not_before": at,
+            "attempt": 1,
+        }
+        with db.transaction() as session:
+            made = factories.delivery(
+                session, 5, sender=f"vonage:{vonage_stage.NUMBER}", provider_sid=mine.uuid, **values
+            )
+        delivery_id = sent_long_ago(twilio, hours=2)
+        asking.poll_receipts.fn()
+    assert made.id is not None
+    assert status(made.id) is DeliveryStatus.FAILED
+    assert status(delivery_id) is DeliveryStatus.DELIVERED
+
+
+def test_a_provider_that_does_not_answer_keeps_no_other_from_being_asked(
+    twilio: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in vonage_stage.environment(f"http://127.0.0.1:{ports.free_port()}").items():
+        monkeypatch.setenv(name, value)
+    settings.current.cache_clear()
+    at = utc_now() - 2 * HOUR
+    with db.transaction() as session:
+        values: dict[str, Any] = {
+            "status": DeliveryStatus.ACCEPTED,
+            "accepted_at": at,
+            "not_before": at,
+            "attempt": 1,
+        }
+        factories.delivery(session, 5, sender=f"vonage:{vonage_stage.NUMBER}", provider_sid="u-u-i-d", **values)
+    delivery_id = sent_long_ago(twilio, hours=2)
+    asking.poll_receipts.fn()
+    assert status(delivery_id) is DeliveryStatus.DELIVERED
 
 
 def test_texts_that_never_came_are_taken_in_once(twilio: Servers) -> None:
