@@ -15,6 +15,7 @@ from core.domain.channel import Outcome, Refused, Unknown
 from core.domain.hours import QuietHours
 from core.domain.lifecycles import DELIVERY_MOVES, OVER, WAITING, BlastStatus, DeliveryStatus
 from core.domain.receipts import Incoming
+from core.domain.senders import Sender
 from core.models import Blast, Delivery
 from core.usecases import planning, reports
 from core.usecases.recording import Result
@@ -37,7 +38,9 @@ ANSWERS: dict[str, Outcome] = {
     "no connection": Refused(0, "No connection"),
     "invalid": Refused(21211, "Invalid 'To'", 400),
 }
-OUTCOMES = ["accepted", *ANSWERS]
+OUTCOMES = ["accepted", "hidden", *ANSWERS]
+SECOND = "vonage:+12125550150"
+SENDERS = (Sender(SENDER, 10), Sender(SECOND, 10))
 
 
 @dataclass
@@ -50,12 +53,16 @@ class Process:
 
 @dataclass(frozen=True)
 class Text:
-    """A text that the provider took, or will take at that moment of its own: our request was stuck on the way."""
+    """A text that the provider took, or will take at that moment of its own: our request was stuck on the way.
+
+    `is_listed`: whether a look-up finds it. If not, and its answer is lost as well, it is sent again: once too often.
+    """
 
     sid: str
     delivery_id: int
     attempt: int
     at: datetime
+    is_listed: bool = True
 
 
 class World(RuleBasedStateMachine):
@@ -72,6 +79,9 @@ class World(RuleBasedStateMachine):
         self.texts: list[Text] = []
         self.may_have_left: dict[int, set[int]] = {}
         self.insisted: Counter[int] = Counter()
+        self.claimed_by: dict[int, str] = {}
+        self.left_by: dict[int, str] = {}
+        self.answered: set[str] = set()
         self.stopped: set[str] = set()
         self.before: dict[int, tuple[DeliveryStatus, int]] = {}
         self.begin()
@@ -126,8 +136,16 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def nobody_gets_it_twice(self) -> None:
-        taken = Counter(text.delivery_id for text in self.texts)
+        taken = Counter(text.delivery_id for text in self.texts if text.is_listed)
         assert not [key for key, times in taken.items() if times > 1]
+
+    @invariant()
+    def what_left_twice_is_told(self) -> None:
+        ours = {row.id: {row.provider_sid, row.other_sid} for row in self.rows()}
+        for key, times in Counter(text.delivery_id for text in self.texts).items():
+            sids = {text.sid for text in self.texts if text.delivery_id == key}
+            if times == 2 and sids <= self.answered:
+                assert ours[key] == sids
 
     @invariant()
     def counts_sum_to_recipients(self) -> None:
@@ -142,7 +160,7 @@ class World(RuleBasedStateMachine):
         return BlastStatus(self.in_session(lambda session: session.get_one(Blast, blast_id).status))
 
     def rows(self) -> list[Any]:
-        names = ("id", "blast_id", "address", "status", "rank", "untraced_at", "ended_at")
+        names = ("id", "blast_id", "address", "status", "rank", "untraced_at", "ended_at", "provider_sid", "other_sid")
         columns = [getattr(Delivery, name) for name in names]
         return list(
             self.in_session(lambda session: session.execute(sa.select(*columns).order_by(col(Delivery.id))).all())

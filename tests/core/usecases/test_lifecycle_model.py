@@ -3,7 +3,9 @@
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, Phase
@@ -16,10 +18,12 @@ from core import db
 from core.domain.channel import Accepted, Outcome, Trace
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import ENDS
+from core.domain.senders import TWILIO, VONAGE
 from core.errors import Rejected
 from core.models import Blast, Delivery, DeliveryKind, Role, Staff
 from core.usecases import (
     approval,
+    failover,
     leases,
     receipts,
     recording,
@@ -42,6 +46,7 @@ from tests.core.usecases.lifecycle_world import (
     OUTCOMES,
     PROCESSES,
     QUIET,
+    SENDERS,
     Process,
     Text,
     World,
@@ -67,6 +72,7 @@ STEPS = st.one_of(
     st.tuples(st.just("report"), _told, st.booleans()),
     st.tuples(st.just("member_texts"), _member, st.sampled_from(["stop", "start", "ask", "ask"])),
     st.tuples(st.just("staff_decide"), _which, st.sampled_from(ACTIONS)),
+    st.tuples(st.just("fail_over"), st.sampled_from([TWILIO, VONAGE])),
 )
 
 
@@ -102,13 +108,18 @@ class Life(World):
     def claim(self, who: int, lane: int, limit: int) -> None:
         blast_id = [None, *self.blasts][lane]
         self.now += timedelta(microseconds=1)
-        claims = self.in_session(
-            lambda session: sending.claim(session, blast_id, sender=SENDER, limit=limit, hourly_cap=4, now=self.now)
-        )
+        claims = [claim for sender in SENDERS for claim in self._claim_from(sender.address, blast_id, limit)]
         assert not claims or blast_id is None or self.status_of(blast_id) is BlastStatus.SENDING
         assert not {claim.address for claim in claims} & self.stopped
         self.processes[who].held += sorted(claims)
         self.every_move_is_allowed()
+
+    def _claim_from(self, sender: str, blast_id: UUID | None, limit: int) -> list[Claimed]:
+        claims: list[Claimed] = self.in_session(
+            lambda session: sending.claim(session, blast_id, sender=sender, limit=limit, hourly_cap=4, now=self.now)
+        )
+        self.claimed_by |= {claim.id: sender for claim in claims}
+        return claims
 
     def _post(self, process: Process, outcome: str) -> None:
         claim = process.held.pop(0)
@@ -116,25 +127,31 @@ class Life(World):
             self.in_session(lambda session: sending.release(session, [claim]))
             return
         earlier = self.may_have_left.setdefault(claim.id, set())
-        was_resent = self.in_session(lambda session: session.get_one(Delivery, claim.id).was_resent)
-        allowed = int(was_resent) + self.insisted[claim.id]
+        row = self.in_session(lambda session: session.get_one(Delivery, claim.id))
+        assert row.sender == self.claimed_by[claim.id], "it was moved while it was claimed"
+        assert self.left_by.get(claim.id, row.sender) == row.sender, "it was moved though it may have left"
+        allowed = int(row.was_resent) + self.insisted[claim.id]
         assert len(earlier) <= allowed, "it was posted again though it may have left"
         assert claim.attempt not in earlier
-        if outcome in ("accepted", "lost", "late"):
+        if outcome in ("accepted", "hidden", "lost", "late"):
             # By a clock that was set a quarter of an hour is over too early: nothing is so late then.
             is_late = outcome == "late" and not self.was_set
             at = self.now - self.off + (LATE_AT_MOST if is_late else timedelta())
-            self.texts.append(Text(f"SM{len(self.texts)}", claim.id, claim.attempt, at))
-        if outcome in ("accepted", "lost", "late", "broken"):
+            sid, is_listed = f"SM{len(self.texts)}", outcome != "hidden"
+            self.texts.append(Text(sid, claim.id, claim.attempt, at, is_listed))
+        if outcome in ("accepted", "hidden", "lost", "late", "broken"):
             earlier.add(claim.attempt)
+            self.left_by[claim.id] = row.sender
         process.results.append(Result(claim, self._outcome(outcome), self.now))
 
     def _outcome(self, outcome: str) -> Outcome:
-        return Accepted(self.texts[-1].sid) if outcome == "accepted" else ANSWERS[outcome]
+        return Accepted(self.texts[-1].sid) if outcome in ("accepted", "hidden") else ANSWERS[outcome]
 
     def record(self, who: int) -> None:
         process = self.processes[who]
         self.in_session(lambda session: recording.record(session, process.results, max_attempts=3, now=self.now))
+        outcomes = [result.outcome for result in process.results]
+        self.answered.update(outcome.sid for outcome in outcomes if isinstance(outcome, Accepted))
         self.every_move_is_allowed()
 
     def give_back(self, who: int, *, twice: bool) -> None:
@@ -186,8 +203,13 @@ class Life(World):
         settling.settle(session, found, attempts=attempts, may_resend=True, now=self.now)
 
     def _trace(self, delivery_id: int) -> Trace | None:
-        sids = [text.sid for text in self.taken if text.delivery_id == delivery_id]
+        sids = [text.sid for text in self.taken if text.delivery_id == delivery_id and text.is_listed]
         return Trace(sids[-1], "sent", 0) if sids else None
+
+    def fail_over(self, provider: str) -> None:
+        note = partial(failover.note, provider=provider, failed=10, succeeded=0, reason="", now=self.now)
+        self.in_session(note)
+        self.in_session(lambda session: failover.move(session, SENDERS, now=self.now))
 
     # What the provider, members and staff do
 
@@ -243,8 +265,11 @@ class Life(World):
             self.let_pass()
         assert self.is_all_over(), [(row.status, row.address) for row in self.rows()]
         taken = {text.delivery_id for text in self.taken}
+        hidden = {text.delivery_id for text in self.taken if not text.is_listed}
         for row in self.rows():
             if row.status is DeliveryStatus.UNKNOWN:  # a person, or the clock after a day, has left it as it is
+                continue
+            if row.id in hidden and row.status not in ENDS:  # put back to be sent again, and then not sent again
                 continue
             has_left = row.status in ENDS | {DeliveryStatus.ACCEPTED, DeliveryStatus.SENT}
             assert has_left == (row.id in taken), row
