@@ -12,7 +12,7 @@ from core.usecases.inbound import Text
 
 _MOST_MEDIA = 10
 _INT, _SMALL, _BIG = 2**31, 2**15, 2**63
-_KEPT = ("ErrorMessage", "MessagingServiceSid", "RawDlrDoneDate", "SmsStatus")
+_KEPT = ("ErrorMessage", "MessagingServiceSid", "RawDlrDoneDate")
 _LONGEST_KEPT = 500
 _QUERY = "?"
 _is_sid = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch

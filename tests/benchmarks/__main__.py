@@ -67,6 +67,7 @@ BENCHMARKS = {
             "half_load_p99_ms": (_AT_MOST, 100),
             "times_each": (_AT_LEAST, 5),
             "refused": (_AT_MOST, 0),
+            "memory_grown_mib": (_AT_MOST, 10),
             "stuck_at_sent": (_AT_MOST, 0),
         },
     ),

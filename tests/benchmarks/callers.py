@@ -1,7 +1,8 @@
-"""`python -m tests.benchmarks.callers URL FIRST COUNT RATE`: Twilio's side of the callbacks, signed, on 64 connections.
+"""`python -m tests.benchmarks.callers URL FIRST COUNT RATE [CONNECTIONS]`: Twilio's side of the callbacks, signed.
 
 Each of COUNT deliveries from id FIRST gets two, `sent` and `delivered`. RATE 0 is as fast as they are answered; else
-so many a second, and an answer's latency counts from when its request was due. Prints one line of JSON.
+so many a second, and an answer's latency counts from when its request was due. On 64 connections, if none are named.
+Prints one line of JSON.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ import uvloop
 from core import settings
 from webhooks import signature
 
-_CONNECTIONS = 64
+CONNECTIONS = 64
 _STATUSES = ("sent", "delivered")
 
 
@@ -74,12 +75,12 @@ class Line(asyncio.Protocol):
         return await self._answer
 
 
-async def _call(url: str, all_requests: list[bytes], rate: float) -> dict[str, float]:
+async def _call(url: str, all_requests: list[bytes], rate: float, connections: int) -> dict[str, float]:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
     lines = [
         (await loop.create_connection(Line, parts.hostname or "", parts.port or 80))[1]
-        for _ in range(min(_CONNECTIONS, len(all_requests)))
+        for _ in range(min(connections, len(all_requests)))
     ]
     numbered = iter(enumerate(all_requests))
     latencies: list[float] = []
@@ -103,12 +104,12 @@ async def _call(url: str, all_requests: list[bytes], rate: float) -> dict[str, f
     return {"per_s": len(all_requests) / seconds, "seconds": seconds, "p50_ms": p50, "p99_ms": p99, "refused": refused}
 
 
-def main(url: str, first: int, count: int, rate: float) -> None:
+def main(url: str, first: int, count: int, rate: float, connections: int = CONNECTIONS) -> None:
     """Make the requests, then send them."""
     made = list(requests(url, range(first, first + count)))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(_call(url, made, rate))))
+        print(json.dumps(runner.run(_call(url, made, rate, connections))))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), *map(int, sys.argv[5:]))

@@ -196,7 +196,7 @@ def callbacks(stage: Stage, *, count: int, rounds: int) -> dict[str, Any]:
     """Have callbacks verified and committed, beside a door that only verifies, and one that commits each by itself."""
     with stage.house() as house:
         few = max(count // 10, 10)
-        first = accepted(house, count * (rounds + 1) + few * rounds)
+        first = accepted(house, count * (rounds + 2) + few * rounds)
         doors = {"ours": webhooks(house), "bare": _door(house, "bare"), "each": _door(house, "each")}
         urls = {name: f"http://{ports.LOOPBACK}:{port}/twilio/status" for name, (_, port) in doors.items()}
         ran: dict[str, list[dict[str, Any]]] = {"ours": [], "bare": [], "each": []}
@@ -209,6 +209,9 @@ def callbacks(stage: Stage, *, count: int, rounds: int) -> dict[str, Any]:
             first += count + few
         half = median(run["per_s"] for run in ran["ours"]) / 2
         calm = house.run("tests.benchmarks.callers", urls["ours"], first, count, half)
+        before_mib = rss_mib(doors["ours"][0].pid)
+        twice = house.run("tests.benchmarks.callers", urls["ours"], first + count, count, 0, callers.CONNECTIONS * 2)
+        grown_mib = rss_mib(doors["ours"][0].pid) - before_mib
         open_rows = house.scalar("SELECT count(*) FROM deliveries WHERE status = 'sent'")
     ratios = zip(ran["ours"], ran["bare"], strict=True)
     return {
@@ -221,7 +224,9 @@ def callbacks(stage: Stage, *, count: int, rounds: int) -> dict[str, Any]:
         "bare_cpu_us": median(run["cpu_us"] for run in ran["bare"]),
         "times_each": median(a["per_s"] / b["per_s"] for a, b in zip(ran["ours"], ran["each"], strict=True)),
         "half_load_p99_ms": calm["p99_ms"],
-        "refused": sum(run["refused"] for runs in ran.values() for run in runs) + calm["refused"],
+        "refused": sum(run["refused"] for runs in ran.values() for run in runs) + calm["refused"] + twice["refused"],
+        "twice_the_connections_per_s": twice["per_s"],
+        "memory_grown_mib": grown_mib,
         "stuck_at_sent": open_rows,
     }
 
