@@ -6,7 +6,7 @@ Source: https://www.twilio.com/docs/voice/twiml
 import re
 from xml.sax.saxutils import escape, quoteattr
 
-from core.domain.voice import LONGEST_MESSAGE_S, Words
+from core.domain.voice import LONGEST_MESSAGE_S, OPT_OUT_KEY, Words
 
 KIND = "text/xml"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -15,8 +15,9 @@ _FOR_THE_KEY_S = 4
 _OF_SILENCE_S = 6
 _LONGEST_SAID = 4000
 _unsayable = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# Behind an address, unsigned: try again when we couldn't take it, within Twilio's 15 seconds.
-_INSIST = "#rc=5&rp=all&rt=2500"
+# Behind an address, unsigned: try again when we couldn't take it, within Twilio's 15 seconds. A key is answered once
+# nothing is on its way to its caller, which takes up to five seconds: asking again sooner would ask in vain.
+_INSIST, _PATIENTLY = "#rc=5&rp=all&rt=2500", "#rc=2&rp=all&rt=7000"
 
 
 class Script:
@@ -34,7 +35,7 @@ class Script:
         if may_opt_out:
             said = (
                 f'<Gather input="dtmf" numDigits="1" timeout="{_FOR_THE_KEY_S}" method="POST" '
-                f"action={self._address('key')}>{said}</Gather>"
+                f"action={self._address('key', _PATIENTLY)}>{said}</Gather>"
             )
         return response(said + self.ask(words))
 
@@ -46,14 +47,14 @@ class Script:
         """Return the verbs that take a message; the key still works while it is left."""
         return (
             f"{say(words, words.after_the_tone)}"
-            f'<Record maxLength="{LONGEST_MESSAGE_S}" timeout="{_OF_SILENCE_S}" finishOnKey="9#" playBeep="true" '
-            f'method="POST" action={self._address("recorded")} '
-            f'recordingStatusCallback={self._address("recording")} recordingStatusCallbackMethod="POST"/>'
+            f'<Record maxLength="{LONGEST_MESSAGE_S}" timeout="{_OF_SILENCE_S}" finishOnKey="{OPT_OUT_KEY}#" '
+            f'playBeep="true" method="POST" action={self._address("recorded", _PATIENTLY)} '
+            f'recordingStatusCallback={self._address("recording", _INSIST)} recordingStatusCallbackMethod="POST"/>'
             f"{say(words, words.silence)}<Hangup/>"
         )
 
-    def _address(self, door: str) -> str:
-        return quoteattr(f"{self._base}/{door}{_INSIST}")
+    def _address(self, door: str, fragment: str) -> str:
+        return quoteattr(f"{self._base}/{door}{fragment}")
 
 
 def say(words: Words, text: str) -> str:
