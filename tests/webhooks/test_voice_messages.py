@@ -1,6 +1,7 @@
 """What callers leave is part of their conversation, once, however often and in whatever order it is told."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,9 +16,10 @@ from core.models import (
     Inbound,
     IncomingCall,
     OutboxEvent,
+    Suppression,
     WebhookEvent,
 )
-from core.usecases import erasure
+from core.usecases import erasure, events
 from tests import databases
 from tests.webhooks.caller import (
     CALL,
@@ -31,7 +33,7 @@ from tests.webhooks.caller import (
     tell,
     told_of_recording,
 )
-from tests.webhooks.conftest import Door
+from tests.webhooks.conftest import ACCOUNT, SENDER, Door
 
 
 def test_messages_of_two_who_withhold_their_numbers_are_not_taken_for_one_persons(door: Door) -> None:
@@ -144,3 +146,46 @@ def test_nobody_is_told_of_a_call_that_stopped_texts(door: Door) -> None:
     tell(door, "/ended")
     with db.reading(door.engine) as session:
         assert "call.ended" not in names(session)
+
+
+def test_what_is_told_many_times_at_once_is_taken_once(door: Door) -> None:
+    door.text("Who is this?")
+    tell(door)
+    recorded = {"RecordingUrl": KEPT_AT, "RecordingDuration": "23", "Digits": "9"}
+    with ThreadPoolExecutor(8) as callers:
+        posts = [
+            *(callers.submit(told_of_recording, door) for _ in range(3)),
+            *(callers.submit(tell, door, "/recorded", **recorded) for _ in range(3)),
+            *(callers.submit(tell, door, "/ended") for _ in range(2)),
+        ]
+        assert {post.result(timeout=30).status for post in posts} <= {200, 204}
+    with db.reading(door.engine) as session:
+        assert [len(rows(session, table)) for table in (IncomingCall, Conversation, Suppression)] == [1, 1, 1]
+        assert [each.provider_sid for each in rows(session, Inbound)][1:] == [RECORDING]
+        assert names(session).count("conversation.changed") == 1
+        assert names(session).count("message.received") == 2
+
+
+@pytest.mark.parametrize("kind", ["ring", "opt_out", "recording", "ended"])
+@databases.on_sqlite
+def test_what_was_put_aside_as_it_was_posted_is_taken_in_once_it_can_be_read(
+    door: Door, worker: Callable[[], None], kind: str
+) -> None:
+    tell(door, call="CA" + "2" * 32)
+    posted = {"AccountSid": ACCOUNT, "CallSid": "CA" + "2" * 32, "From": SHE, "To": SENDER, "Digits": "9"}
+    posted |= {"RecordingSid": RECORDING, "RecordingUrl": KEPT_AT, "RecordingDuration": "7"}
+    with db.transaction(door.engine) as session:
+        events.keep(session, ChannelName.VOICE, kind, "1", posted, error="x", is_hopeless=True, now=utc_now())
+    worker()
+    with db.transaction(door.engine) as session:
+        (event,) = rows(session, WebhookEvent)
+        assert event.done_at is None
+        events.retry(session, event.id, now=utc_now() - timedelta(seconds=1))
+    worker()
+    with db.reading(door.engine) as session:
+        (event,) = rows(session, WebhookEvent)
+        (call,) = rows(session, IncomingCall)
+        assert (event.done_at is not None, event.error) == (True, "")
+        assert (call.opted_out_at is not None) == (kind == "opt_out")
+        assert bool(call.recording_sid) == (kind == "recording")
+        assert (call.ended_at is not None) == (kind == "ended")
