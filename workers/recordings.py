@@ -28,13 +28,17 @@ def _forget(session: Session, inbound: Inbound) -> None:
     outbox.record(session, RecordingUnwanted(inbound.provider_sid), now=utc_now())
 
 
+def _unheard(number: int, why: str, inbound: Inbound) -> str:
+    return attached.unheard(number, why, inbound, trusted_host=settings.current().media_host)
+
+
 RECORDINGS = Kind(
     word="recording",
     event=VoiceReceived,
     is_it=attached.is_recording,
     fetch=media.fetch_recording,
     stem=lambda number: "voice-message",
-    unseen=attached.unheard,
+    unseen=_unheard,
     when_shared=_forget,
 )
 

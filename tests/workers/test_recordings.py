@@ -128,6 +128,7 @@ def test_a_recording_elsewhere_is_never_fetched(channel: Replies, twilio: Server
         channel.tell()
     _, told = channel.messages()
     assert "its address isn't Twilio's" in told["text"]
+    assert "evil.example" not in told["text"]
     assert files(channel) == []
 
 

@@ -37,10 +37,10 @@ def unseen(number: int, why: str, inbound: Inbound) -> str:
     )
 
 
-def unheard(number: int, why: str, inbound: Inbound) -> str:
-    """Say why a voice message isn't in the thread, and where it is."""
+def unheard(number: int, why: str, inbound: Inbound, *, trusted_host: str) -> str:
+    """Say why a voice message isn't in the thread, and where it is; to any host but the provider's nobody is sent."""
     url = str(inbound.media[number - 1].get("url", ""))
-    link = f"<{blocks.escape(url)}|The recording>" if _is_plain_url(url) else "The recording"
+    link = f"<{blocks.escape(url)}|The recording>" if is_kept_by(trusted_host, url) else "The recording"
     return (
         f":telephone_receiver: Their message by telephone of {blocks.moment(inbound.received_at)} could not be put "
         f"here: {blocks.escape(why)}. {link} asks for the Twilio account: whoever has access to Twilio's console finds "
