@@ -63,6 +63,8 @@ class Calls:
         self._script = twiml.Script(base, "" if name == UNNAMED else name)
         # Apart from what receipts wait for: somebody holds the line.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="calls")
+        self._waiting = 0
+        metrics.watch("calls", lambda: self._waiting)
 
     @property
     def routes(self) -> list[Route]:
@@ -220,7 +222,11 @@ class Calls:
             return suppression.active(session, address) is not None
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+        finally:
+            self._waiting -= 1
 
 
 def _is_opt_out(form: Form) -> bool:

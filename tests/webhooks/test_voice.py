@@ -262,6 +262,7 @@ def test_calls_are_counted_by_what_became_of_them(door: Door) -> None:
     assert 'blast_events_total{channel="voice",state="processed"} 1.0' in shown
     assert 'blast_events_total{channel="voice",state="failed"} 1.0' in shown
     assert 'blast_webhook_seconds_count{door="voice"} 2.0' in shown
+    assert 'blast_webhook_queue_depth{lane="calls"} 0.0' in shown
 
 
 @databases.on_sqlite
