@@ -82,7 +82,7 @@ def test_a_message_stands_in_its_thread_with_its_length_and_can_be_heard(channel
     channel.tell()
     root, message = channel.messages()
     (file,) = message["files"]
-    assert "They called and left a message of 3 s." in shown(root)
+    assert ") calls :telephone_receiver: They called and left a message of 3 s." in shown(root)
     assert "conversation.text_back" in buttons(root)
     assert (message["thread_ts"], file["name"]) == (root["ts"], "voice-message.wav")
     assert file["mimetype"] in ("audio/x-wav", "audio/wav")

@@ -68,7 +68,7 @@ def render(facts: Facts, *, trusted_host: str) -> Card:
     if erasure.is_erased(facts.conversation.address):
         return Card(_ERASED, [blocks.context(_ERASED)])
     who = whom(facts)
-    about = f" answers *{blocks.escape(visible(facts.blast_name))}*" if facts.blast_name else " writes"
+    about = f" answers *{blocks.escape(visible(facts.blast_name))}*" if facts.blast_name else _does(facts.opening)
     opening = words(facts.opening, trusted_host=trusted_host) if facts.opening else []
     drawn = [
         blocks.section(f"{who}{about}"),
@@ -159,6 +159,10 @@ def _notice(facts: Facts, inbound: Inbound | None) -> str:
     who = f"{_name(facts) or 'Somebody'} ({_ending(facts.conversation)})"
     wordless = attached.without_words(inbound.media if inbound else ())
     return blocks.escape(f"{who}: {blocks.cut(text, _MOST_IN_NOTICE)}" if text else f"{who} {wordless}")
+
+
+def _does(opening: Inbound | None) -> str:
+    return " calls" if opening and any(map(attached.is_recording, opening.media)) else " writes"
 
 
 def _how_to_answer(conversation: Conversation) -> list[Block]:
