@@ -128,6 +128,13 @@ def transaction(bind: sa.Engine | None = None) -> Iterator[Session]:
 
 
 @contextmanager
+def alone(session: Session) -> Iterator[None]:
+    """Do something within a transaction that, when it fails, leaves all else that the transaction has done."""
+    with session.begin_nested():
+        yield
+
+
+@contextmanager
 def reading(bind: sa.Engine | None = None) -> Iterator[Session]:
     """Open a session that only reads, and never waits for writers."""
     source = bind or engine()

@@ -31,7 +31,7 @@ _MOST_EVENTS = 1_000
 # Few enough that with one writer (SQLite) a STOP by text waits for no longer than it takes to read this.
 _AT_ONCE = 50
 # An answer may have pictures attached, which we don't keep; its words may ask for an end all the same.
-_MOST_BYTES = 40 * 2**20
+MOST_BYTES = 40 * 2**20
 
 
 class Gate:
@@ -51,7 +51,7 @@ class Gate:
         if not hmac.compare_digest(_given(request.headers.get("authorization", "")), self._token.encode()):
             raise HTTPException(403, "The token is not ours.")
         try:
-            told = await asyncio.to_thread(read_json, await read_body(request, most=_MOST_BYTES))
+            told = await asyncio.to_thread(read_json, await read_body(request, most=MOST_BYTES))
         except ValueError:
             raise HTTPException(400, "The body is not JSON.") from None
         found = told if isinstance(told, list) else [told]
@@ -132,7 +132,7 @@ def _process(stored: Mapping[int, EmailEvent], bind: sa.Engine, house: House) ->
         with db.transaction(bind) as session:
             for event_id, event in stored.items():
                 try:
-                    with session.begin_nested():
+                    with db.alone(session):
                         _do(session, event_id, event, house)
                 except OperationalError:
                     raise

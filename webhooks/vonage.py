@@ -5,7 +5,6 @@ Source: https://developer.vonage.com/en/getting-started/concepts/webhooks#decodi
 
 import hashlib
 import hmac
-import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from core.settings import Settings
-from webhooks.bodies import read_body
+from webhooks.bodies import read_body, read_json
 
 
 class Gate:
@@ -65,8 +64,8 @@ def _decoded(part: str) -> bytes:
 
 def _object(text: bytes, status: int) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = read_json(text)
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         raise HTTPException(status, "There is no JSON object where one belongs.")

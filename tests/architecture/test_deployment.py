@@ -10,7 +10,7 @@ import pytest
 
 from bot import guard
 from tests.architecture import tree
-from webhooks import bodies
+from webhooks import bodies, email
 
 _UNITS = tree.ROOT / "deploy" / "systemd"
 _NGINX = (tree.ROOT / "deploy" / "nginx" / "blast.conf").read_text()
@@ -87,9 +87,16 @@ def test_the_proxy_passes_paths_on_as_they_came() -> None:
 
 
 def test_the_proxy_takes_bodies_as_large_as_the_processes_do() -> None:
-    outer, inner = (_bytes(size) for size in re.findall(r"client_max_body_size (\w+);", _NGINX))
+    outer, inner, mail = (_bytes(size) for size in re.findall(r"client_max_body_size (\w+);", _NGINX))
     assert guard.LARGEST <= outer < 2 * guard.LARGEST
     assert inner == bodies.MOST_BYTES
+    assert mail == email.MOST_BYTES
+
+
+def test_the_proxy_lets_in_whatever_providers_post() -> None:
+    places = re.findall(r"location (?:=|~) (\S+) \{", _NGINX)
+    posted = {"/slack/events", "/twilio/inbound", "/twilio/status", "/vonage/inbound", "/email/events"}
+    assert [path for path in sorted(posted) if not any(re.match(place, path) for place in places)] == []
 
 
 def _bytes(size: str) -> int:

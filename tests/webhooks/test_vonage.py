@@ -101,6 +101,20 @@ def test_what_cannot_be_read_is_malformed(door: Door, told: dict[str, Any]) -> N
     assert post(door, "/vonage/status", told).status == 400
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("-inf"), 10**30])
+def test_numbers_that_no_database_knows_stop_no_text(door: Door, number: float) -> None:
+    assert post(door, "/vonage/inbound", inbound("STOP") | {"usage": number, "to": "?"}).status == 400
+    with db.reading(door.engine) as session:
+        assert session.scalars(sa.select(Suppression)).one().address == "+12125550123"
+        assert len(events.failed(session)) == 1
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"a":' * 50 + b"1" + b"}" * 50])
+def test_what_is_nested_without_end_is_refused(door: Door, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {token(body, secret=SECRET, api_key=KEY)}"}
+    assert door.request("POST", "/vonage/inbound", body, headers).status == 400
+
+
 def test_a_stop_to_the_second_provider_counts_everywhere_and_is_answered_by_us(door: Door) -> None:
     assert post(door, "/vonage/inbound", inbound("STOP")).status == 200
     with db.reading(door.engine) as session:
