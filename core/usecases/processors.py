@@ -17,7 +17,7 @@ from core.errors import Invalid, Misconfigured
 from core.models import ChannelName, IncomingCall, Intake, SuppressionCause
 from core.models.dialect import insert
 from core.settings import Settings
-from core.usecases import inbound, lifting, mail, receipts, suppression, twilio_posts, voice, vonage_posts
+from core.usecases import inbound, late, lifting, mail, receipts, suppression, twilio_posts, voice, vonage_posts
 from core.usecases.inbound import Text
 from core.usecases.twilio_posts import Form
 
@@ -112,7 +112,7 @@ class Email:
         _forward(session, event, now=now)
         if event.kind == "replied":
             mail.take(session, event, organization=house.organization, sent_at=came_at, now=now)
-        elif event.kind in _OUT_OF_REACH:
+        elif event.kind in _OUT_OF_REACH and not late.is_let_in_since(session, event.address, since=came_at):
             cause, why = _OUT_OF_REACH[event.kind]
             if suppression.suppress(session, event.address, cause=cause, source="email", now=now):
                 lifting.tell(session, [event.address], f"E-mails to them are stopped: {why}.", now=now)

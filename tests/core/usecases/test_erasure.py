@@ -20,6 +20,7 @@ from core.models import (
     Delivery,
     Draft,
     Inbound,
+    IncomingCall,
     Membership,
     OutboxEvent,
     Receipt,
@@ -125,6 +126,7 @@ def tell_us_everything(session: Session) -> None:
     session.add(
         Call(conversation_id=talk.id, caller_id=staff.id, made_by=staff.id, at=NOON, note="Jane", created_at=NOON)
     )
+    session.add(IncomingCall(sid="CA1", address=SHE, number=SENDER, came_at=NOON, recording_sid="RE1"))
     session.add(TopicQuestion(address=SHE, sender=SENDER, asked_at=NOON))
     session.flush()
 

@@ -1,6 +1,6 @@
 """An answer by e-mail becomes a conversation; what asks for an end of it is heeded at once."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -234,6 +234,22 @@ def test_what_is_about_emails_alone_stops_no_texts(session: Session, event: str)
     processors.REGISTRY["email"].process(session, told["kind"], told, house=House("Us"), came_at=NOON, now=NOON)
     assert suppression.active(session, SHE) is not None
     assert suppression.active(session, phone(1)) is None
+
+
+@pytest.mark.parametrize("event", ["spamreport", "unsubscribe", "bounce"])
+def test_what_staff_have_lifted_stays_lifted_when_an_event_is_taken_in_late(session: Session, event: str) -> None:
+    told = processors.fields_of(email_events.read({"event": event, "email": SHE}))
+    later = [NOON + timedelta(minutes=minutes) for minutes in range(3)]
+
+    def is_held_after(came_at: datetime) -> bool:
+        email = processors.REGISTRY["email"]
+        email.process(session, told["kind"], told, house=House("Us"), came_at=came_at, now=later[2])
+        return suppression.active(session, SHE) is not None
+
+    assert is_held_after(later[0])
+    suppression.lift(session, SHE, by="cli", now=later[1])
+    assert not is_held_after(later[0])
+    assert is_held_after(later[2])
 
 
 def test_a_text_stops_no_emails(session: Session) -> None:
