@@ -13,7 +13,7 @@ from core.models import Conversation, Staff
 from core.slack.gateway import Gateway
 from core.slack.views import calls as view_of_calls
 from core.slack.views import thread
-from core.usecases import calls, conversations, threads
+from core.usecases import calls, conversations, requests, threads
 
 log = structlog.get_logger()
 
@@ -36,9 +36,11 @@ def _ask(ack: Ack, action: Mapping[str, Any], body: Mapping[str, Any], staff: St
 
 def _plan(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
     conversation_id, wanted = view_of_calls.read(view)
+    now = utc_now()
     with db.transaction() as session:
-        call = calls.plan(session, conversation_id, wanted, by=staff, now=utc_now())
-    log.info("call.planned", conversation_id=str(conversation_id), call_id=str(call.id), staff_id=str(staff.id))
+        if requests.is_first(session, view["id"], now=now):
+            calls.plan(session, conversation_id, wanted, by=staff, now=now)
+    log.info("call.planned", conversation_id=str(conversation_id), staff_id=str(staff.id))
     ack()
 
 

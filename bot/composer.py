@@ -20,7 +20,6 @@ from core.slack.views import card, composer
 from core.slack.views.composer import Form
 from core.usecases import choices, composing, requests
 from core.usecases.choices import Choice
-from core.usecases.requests import Seen
 
 log = structlog.get_logger()
 
@@ -97,11 +96,9 @@ def _submit(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
         ack(response_action="errors", errors=_beside_inputs(faults, view))
         return
     with db.transaction() as session:
-        # Where we are too slow, Slack asks people to press again: one form makes one blast all the same.
-        if requests.begin(session, f"view:{view['id']}", now=now) is Seen.NEVER:
+        if requests.is_first(session, view["id"], now=now):
             blast = _save(session, form, staff)
             composing.submit(session, blast.id, by=staff, now=now, found=preview)
-            requests.finish(session, f"view:{view['id']}", now=now)
             log.info("blast.submitted", blast_id=str(blast.id))
     ack()
 

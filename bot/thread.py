@@ -15,7 +15,7 @@ from core.models import Conversation, Staff
 from core.slack.gateway import Gateway
 from core.slack.views import calls as view_of_calls
 from core.slack.views import text_back, thread
-from core.usecases import calls, conversations, drafts, saved, threads
+from core.usecases import calls, conversations, drafts, requests, saved, threads
 
 log = structlog.get_logger()
 
@@ -108,10 +108,13 @@ def _ask_for_reply(
 def _reply(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
     told, longest, now = text_back.read(view), settings.current().message_max_length, utc_now()
     with db.transaction() as session:
-        sent = conversations.reply(session, told.conversation_id, told.text, by=staff, now=now, longest=longest)
-        drafts.settle(session, told.conversation_id, sent, draft_id=told.draft_id, now=now)
-        if told.save_as:
-            saved.put(session, told.save_as, told.text, by=staff.id, now=now)
+        if requests.is_first(session, view["id"], now=now):
+            sent = conversations.reply(
+                session, told.conversation_id, told.text, by=staff, seen_at=told.seen_at, longest=longest, now=now
+            )
+            drafts.settle(session, told.conversation_id, sent, draft_id=told.draft_id, now=now)
+            if told.save_as:
+                saved.put(session, told.save_as, told.text, by=staff.id, now=now)
     log.info("conversation.reply", conversation_id=str(told.conversation_id), staff_id=str(staff.id))
     ack()
 
@@ -125,7 +128,9 @@ def _ask_for_note(ack: Ack, action: Mapping[str, Any], body: Mapping[str, Any], 
 
 def _note(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
     conversation_id, text = thread.read_note(view)
+    now = utc_now()
     with db.transaction() as session:
-        conversations.note(session, conversation_id, text, by=staff, now=utc_now())
+        if requests.is_first(session, view["id"], now=now):
+            conversations.note(session, conversation_id, text, by=staff, now=now)
     log.info("conversation.note", conversation_id=str(conversation_id), staff_id=str(staff.id))
     ack()

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from bot import app
 from core import db, settings
 from core.clock import utc_now
 from core.models import Conversation, Delivery, DeliveryKind, OutboxEvent, Role
@@ -148,6 +149,15 @@ def opened(database_url: str, patch: pytest.MonkeyPatch) -> Iterator[Replies]:
             db.engine().dispose()
             patch.undo()
             _forget()
+
+
+@contextmanager
+def answered(database_url: str, patch: pytest.MonkeyPatch, text: str = "Who is this?") -> Iterator[Replies]:
+    """Open the stage with the real bot behind its buttons, and one text in it."""
+    with opened(database_url, patch) as stage:
+        stage.stage.bot.app = app.create(settings.current())
+        stage.text(text)
+        yield stage
 
 
 def _hire(session: Session) -> None:

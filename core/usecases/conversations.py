@@ -97,9 +97,18 @@ def claim(session: Session, conversation_id: UUID, *, by: Staff, now: datetime) 
 
 
 def reply(
-    session: Session, conversation_id: UUID, body: str, *, by: Staff, now: datetime, longest: int = message.LONGEST
+    session: Session,
+    conversation_id: UUID,
+    body: str,
+    *,
+    by: Staff,
+    seen_at: datetime | None = None,
+    longest: int = message.LONGEST,
+    now: datetime,
 ) -> Delivery:
     """Text back, and keep the conversation for a while; a closed one is opened again.
+
+    `seen_at`: when the last text came that `by` had before them; a later one still waits for its answer.
 
     Raises:
         Invalid: the text is empty, broken or longer than `longest` characters.
@@ -108,7 +117,8 @@ def reply(
     message.require_sendable(body, limit=longest)
     conversation = _take(session, conversation_id, by=by, now=now, opens=True)
     _require_reachable(session, conversation)
-    conversation.answered_at = now
+    is_all_seen = seen_at is None or conversation.last_inbound_at <= seen_at
+    conversation.answered_at = now if is_all_seen else seen_at
     delivery = sending.queue(
         session,
         kind=DeliveryKind.REPLY,
@@ -120,7 +130,8 @@ def reply(
         staff_id=by.id,
         now=now,
     )
-    _record(session, conversation, "reply", by=by, note=f"Texted back:\n{body}", now=now)
+    head = "Texted back" if is_all_seen else "Texted back, before they saw the last text"
+    _record(session, conversation, "reply", by=by, note=f"{head}:\n{body}", now=now)
     return delivery
 
 

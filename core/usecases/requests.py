@@ -39,6 +39,17 @@ def begin(session: Session, key: str, *, now: datetime) -> Seen:
     return Seen.RUNNING if done_at is None else Seen.DONE
 
 
+def is_first(session: Session, view_id: str, *, now: datetime) -> bool:
+    """Tell whether a form is submitted for the first time; call it in the transaction that does what the form asks.
+
+    Where we are too slow, Slack says so and people press again: one form is one blast, one text, all the same.
+    """
+    key = f"view:{view_id}"
+    is_new = begin(session, key, now=now) is Seen.NEVER
+    finish(session, key, now=now)
+    return is_new
+
+
 def prolong(session: Session, key: str, *, now: datetime) -> None:
     """Note that a request that takes long is still being answered."""
     session.execute(sa.update(SeenRequest).where(col(SeenRequest.key) == key).values(at=now))

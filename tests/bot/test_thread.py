@@ -8,24 +8,21 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from bot import app
-from core import db, settings
+from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.domain.receipts import Incoming
 from core.models import (
     AuditEntry,
     Conversation,
     ConversationStatus,
-    Delivery,
     OutboxEvent,
     Role,
     Staff,
     Suppression,
     SuppressionCause,
 )
-from core.slack.views import text_back, thread
-from core.usecases import inbox, receipts, saved, staffing, suppression
+from core.slack.views import thread
+from core.usecases import inbox, staffing, suppression
 from tests import databases, factories, replies
 from tests.replies import APPROVER, ORGANIZER, SHE, Replies, buttons, elements, shown
 from workers import listening
@@ -34,9 +31,7 @@ from workers import listening
 @pytest.fixture
 def channel(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replies]:
     """The replies channel with the real bot behind its buttons, and one text in it."""
-    with replies.opened(database_url, monkeypatch) as opened:
-        opened.stage.bot.app = app.create(settings.current())
-        opened.text("Who is this?")
+    with replies.answered(database_url, monkeypatch) as opened:
         yield opened
 
 
@@ -84,37 +79,6 @@ def test_a_thread_shows_that_an_expired_claim_has_ended(channel: Replies) -> Non
     assert "Nobody has it" in shown(root)
     assert not steps, "the end of a claim is no news worth a message"
     assert (channel.conversation().claimed_by, channel.conversation().claimed_at) == (None, None)
-
-
-def test_texting_back_queues_one_message_ahead_of_every_blast(channel: Replies) -> None:
-    channel.press(thread.TEXT_BACK)
-    channel.submit({"reply": "Hi <b>, this is the *tenants'* union & friends."})
-    (delivery,) = channel.replies()
-    assert (delivery.address, delivery.sender, delivery.priority) == (SHE, factories.SENDER, 0)
-    assert delivery.body == "Hi <b>, this is the *tenants'* union & friends."
-    root, told = channel.messages()
-    assert told["thread_ts"] == root["ts"]
-    assert f"<@{ORGANIZER}>: Texted back:" in shown(told)
-    assert channel.conversation().answered_at is not None
-
-
-@databases.on_sqlite
-@pytest.mark.parametrize("text", ["", "   ", "x" * 481])
-def test_a_text_that_cannot_be_sent_is_refused_in_the_modal(channel: Replies, text: str) -> None:
-    channel.press(thread.TEXT_BACK)
-    view = channel.stage.view_of(ORGANIZER)
-    values = {"reply": {"reply": {"type": "plain_text_input", "value": text}}}
-    status, answer = channel.stage.try_to("submit", user=ORGANIZER, view_id=view["id"], values=values)
-    assert status != 200 or answer["errors"]
-    assert channel.replies() == []
-
-
-def test_who_opted_out_meanwhile_is_not_texted_back(channel: Replies) -> None:
-    channel.press(thread.TEXT_BACK)
-    channel.text("STOP")
-    answer = channel.submit({"reply": "Hi"})
-    assert "opted out" in str(answer["errors"])
-    assert channel.replies() == []
 
 
 def test_a_note_stays_with_staff(channel: Replies) -> None:
@@ -236,18 +200,6 @@ def test_a_stop_that_came_meanwhile_is_not_lifted(channel: Replies) -> None:
         assert suppression.active(session, SHE) is not None
 
 
-def test_that_a_reply_did_not_arrive_is_told_in_its_thread(channel: Replies) -> None:
-    channel.press(thread.TEXT_BACK)
-    channel.submit({"reply": "Hi"})
-    (delivery,) = channel.replies()
-    with db.transaction() as session:
-        left = {"status": DeliveryStatus.CLAIMED, "attempt": 1, "claimed_at": utc_now()}
-        session.execute(sa.update(Delivery).where(col(Delivery.id) == delivery.id).values(**left))
-        receipts.apply(session, [Incoming("SM1", "undelivered", 30003, delivery.id, 1)], now=utc_now())
-    channel.tell()
-    assert "did not arrive" in shown(channel.messages()[-1])
-
-
 @databases.on_sqlite
 def test_a_stranger_and_a_guest_can_do_nothing(channel: Replies) -> None:
     for user in ("U0GUEST", "U0STRANGER"):
@@ -265,24 +217,6 @@ def test_every_step_is_on_record(channel: Replies) -> None:
             sa.select(col(AuditEntry.action)).where(col(AuditEntry.action).startswith("conversation."))
         ).all()
     assert steps == ["conversation.claim", "conversation.opt_out"]
-
-
-def test_a_saved_answer_begins_a_text_back_and_the_next_is_saved_with_it(channel: Replies) -> None:
-    with db.transaction() as session:
-        saved.put(session, "Who we are", "We are the tenants' union.", by=None, now=utc_now())
-    channel.press(thread.TEXT_BACK)
-    view = channel.stage.view_of(ORGANIZER)
-    (option,) = next(b for b in view["blocks"] if b["block_id"] == text_back.SAVED)["elements"][0]["options"]
-    where = {"view_id": view["id"], "block_id": text_back.SAVED, "action_id": text_back.SAVED}
-    channel.stage.act("action", user=ORGANIZER, selected_option=option, **where)
-    field = next(b for b in channel.stage.view_of(ORGANIZER)["blocks"] if b["block_id"] == "reply.1")
-    assert field["element"]["initial_value"] == "We are the tenants' union."
-    view_id = channel.stage.view_of(ORGANIZER)["id"]
-    typed = {"save_as": {"save_as": {"type": "plain_text_input", "value": "About us"}}}
-    channel.stage.act("submit", user=ORGANIZER, view_id=view_id, values=typed)
-    assert [reply.body for reply in channel.replies()] == ["We are the tenants' union."]
-    with db.reading() as session:
-        assert [each.name for each in saved.listed(session)] == ["About us", "Who we are"]
 
 
 def test_another_blast_can_be_chosen_in_the_thread(channel: Replies) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ CALLBACK = f"{thread.TEXT_BACK}.submit"
 SAVED = f"{thread.TEXT_BACK}.saved"
 _REPLY, _SAVE_AS, _DRAFTED = "reply", "save_as", "drafted"
 _LONGEST_NAME = 75
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HINT = "It goes to their phone, from our number. What is written in the thread never does."
 _FROM_ASSISTANT = (
     ":robot_face: *The assistant drafted this.* Nobody has checked it: read it, change it, or write your own."
@@ -24,12 +26,16 @@ _FROM_ASSISTANT = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What was submitted. `save_as`: the name to save it under; `draft_id`: the draft that was in the modal."""
+    """What was submitted. `save_as`: the name to save it under; `draft_id`: the draft that was in the modal.
+
+    `seen_at`: when the member's last text had come when the modal was opened.
+    """
 
     conversation_id: UUID
     text: str
     save_as: str
     draft_id: UUID | None
+    seen_at: datetime | None
 
 
 def render(facts: Facts, saved: Sequence[SavedAnswer], *, longest: int, draft: Draft | None = None) -> Block:
@@ -47,7 +53,8 @@ def render(facts: Facts, saved: Sequence[SavedAnswer], *, longest: int, draft: D
             is_optional=True,
         ),
     ]
-    place = f"{facts.conversation.id}:{draft.id if draft else ''}"
+    seen_us = (facts.conversation.last_inbound_at - _EPOCH) // timedelta(microseconds=1)
+    place = f"{facts.conversation.id}:{draft.id if draft else ''}:{seen_us}"
     return blocks.modal(CALLBACK, "Text back", body, submit="Send text", close="Cancel", metadata=place)
 
 
@@ -58,7 +65,8 @@ def filled_in(view: Mapping[str, Any], answer: SavedAnswer) -> Block:
     number = int(field["block_id"].partition(".")[2] or 0) + 1
     new = _field(f"{_REPLY}.{number}", answer.body, field["element"]["max_length"])
     # What is no longer the assistant's isn't marked as such, nor counted as such when it is sent.
-    place = f"{str(view['private_metadata']).partition(':')[0]}:"
+    conversation, _, seen_us = (*str(view["private_metadata"]).split(":"), "", "")[:3]
+    place = f"{conversation}::{seen_us}"
     kept = [block for block in view["blocks"] if block.get("block_id") != _DRAFTED]
     body = [new if block is field else block for block in kept]
     return blocks.modal(CALLBACK, "Text back", body, submit="Send text", close="Cancel", metadata=place)
@@ -66,7 +74,8 @@ def filled_in(view: Mapping[str, Any], answer: SavedAnswer) -> Block:
 
 def read(view: Mapping[str, Any]) -> Reply:
     """Read what was submitted."""
-    conversation, _, draft = str(view["private_metadata"]).partition(":")
+    # A modal that was opened before an upgrade names no time.
+    conversation, draft, seen_us = (*str(view["private_metadata"]).split(":"), "", "")[:3]
     values = view["state"]["values"]
     field: Mapping[str, Any] = next((fields[_REPLY] for fields in values.values() if _REPLY in fields), {})
     name = values.get(_SAVE_AS, {}).get(_SAVE_AS, {})
@@ -75,6 +84,7 @@ def read(view: Mapping[str, Any]) -> Reply:
         str(field.get("value") or ""),
         str(name.get("value") or "").strip(),
         UUID(draft) if draft else None,
+        _EPOCH + timedelta(microseconds=int(seen_us)) if seen_us else None,
     )
 
 
