@@ -3,7 +3,7 @@
 `stop ~2 texting|calling $me?` is *stop*, then up to two words of any kind, then one of two words, then perhaps one of a
 class. `<` in front ties a phrase to a clause's start (after greetings), `< ~2` to its first three words; `>` is a
 clause's end, also as one of several words, `>>` the text's; `,` may be any punctuation or none; `por_favor` is two
-words.
+words; `!me|$list` is any word but these; `~6:$link` is up to six words of a class.
 """
 
 from collections import defaultdict
@@ -13,6 +13,9 @@ from functools import cached_property
 
 from core.domain.keywords.normal import BREAK
 
+# A gap ends before them: what comes after turns the sentence (`I don't know you but stop texting me`).
+_TURNS = frozenset({BREAK, "but", "pero", "mais", "aber", "nhung", "ngunit", "لكن", "ولكن", "但"})
+
 Option = tuple[str, ...]
 _END, _LAST = ">", ">>"
 Spell = Callable[[str], Sequence[str]]
@@ -20,19 +23,28 @@ Spell = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True)
 class Step:
-    """Up to `gap` words of any kind, then one of `words` or of `longer` (several words each), or an end."""
+    """Up to `gap` words, then one of `words` (or any other) or of `longer` (several words each), or an end.
+
+    The words of the gap may be of any kind, or only of those that are in `between`.
+    """
 
     words: frozenset[str] = frozenset()
     longer: tuple[Option, ...] = ()
     at_end: bool = False  # the clause's
     at_last: bool = False  # the text's
     optional: bool = False
+    is_other: bool = False  # one word that is none of `words`
     gap: int = 0
+    between: frozenset[str] = frozenset()
 
     @cached_property
     def opening(self) -> frozenset[str]:
         """Name every word that this step may begin with."""
         return self.words | {option[0] for option in self.longer}
+
+    def takes(self, word: str) -> bool:
+        """Tell whether one word is enough for this step."""
+        return (word in self.words) != self.is_other and not (self.is_other and word == BREAK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,8 @@ class Phrase:
 
     def needed(self) -> tuple[frozenset[str], ...]:
         """Name the words without which no text has this phrase: one of each set."""
-        return tuple(step.opening for step in self.steps if not (step.optional or step.at_end or step.at_last))
+        told = (step for step in self.steps if not (step.optional or step.is_other or step.at_end or step.at_last))
+        return tuple(step.opening for step in told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +114,15 @@ def phrase(written: str, weight: float, classes: Mapping[str, Sequence[str]], sp
         latest = int(parts[1][1:]) if parts[1].startswith("~") else 0
         parts = parts[2:] if latest else parts[1:]
     steps: list[Step] = []
-    gap = 0
+    gap = ""
     for part in parts:
         if part.startswith("~"):
-            gap = int(part[1:])
+            gap = part[1:]
         else:
             steps.append(_step(part, gap, classes, spell))
-            gap = 0
+            gap = ""
+    if steps[0].is_other:
+        raise ValueError(f"“{written}” begins with any word but some: phrases are found by their first word")
     return Phrase(tuple(steps), weight, latest)
 
 
@@ -139,23 +154,34 @@ class Phrases:
         ]
 
 
-def _step(part: str, gap: int, classes: Mapping[str, Sequence[str]], spell: Spell) -> Step:
+def _step(part: str, gap: str, classes: Mapping[str, Sequence[str]], spell: Spell) -> Step:
+    size, _, between = gap.partition(":")
+    at_most = int(size or 0)
     if part == ",":
-        return Step(frozenset({BREAK}), optional=True, gap=gap)
-    names = set(part.rstrip("?").split("|"))
-    named = names - {_END, _LAST}
-    written = [word for name in named for word in (classes[name[1:]] if name.startswith("$") else [name])]
-    options = {tuple(spell(each.replace("_", " "))) for each in written}
+        return Step(frozenset({BREAK}), optional=True, gap=at_most)
+    names = set(part.lstrip("!").rstrip("?").split("|"))
+    options = _options(names - {_END, _LAST}, classes, spell)
     if () in options or not names:
         raise ValueError(f"“{part}” has a word without letters: it would match anything")
     return Step(
-        words=frozenset(option[0] for option in options if len(option) == 1),
+        words=_single(options),
         longer=tuple(sorted(option for option in options if len(option) > 1)),
         at_end=_END in names,
         at_last=_LAST in names,
         optional=part.endswith("?"),
-        gap=gap,
+        is_other=part.startswith("!"),
+        gap=at_most,
+        between=_single(_options(set(between.split("|")), classes, spell)) if between else frozenset(),
     )
+
+
+def _options(names: Collection[str], classes: Mapping[str, Sequence[str]], spell: Spell) -> set[Option]:
+    written = [word for name in names for word in (classes[name[1:]] if name.startswith("$") else [name])]
+    return {tuple(spell(each.replace("_", " "))) for each in written}
+
+
+def _single(options: Collection[Option]) -> frozenset[str]:
+    return frozenset(option[0] for option in options if len(option) == 1)
 
 
 def _end(sought: Phrase, step_at: int, text: Text, at: int) -> int | None:
@@ -172,12 +198,12 @@ def _ends(step: Step, text: Text, start: int) -> Iterator[int]:
     """Give every place where one step may end, nearest first."""
     words = text.words
     for at in range(start, min(start + step.gap, len(words)) + 1):
-        if at < len(words) and words[at] in step.words:
+        if at < len(words) and step.takes(words[at]):
             yield at + 1
         for option in step.longer:
             if tuple(words[at : at + len(option)]) == option:
                 yield at + len(option)
         if step.optional or (step.at_end and text.is_end[at]) or (step.at_last and at >= text.last):
             yield at
-        if at == len(words) or words[at] == BREAK:
+        if at == len(words) or words[at] in _TURNS or (step.between and words[at] not in step.between):
             return

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from core.domain import keywords
 from core.domain.keywords import Reading, tables
-from core.domain.keywords.grammar import Phrases, Text, phrase
-from core.domain.keywords.normal import tokens
 from core.domain.keywords.spelling import is_one_slip
 
 FOLDER = Path(__file__).parent / "corpus"
@@ -295,30 +293,3 @@ def test_a_spelling_means_the_same_word_in_every_language() -> None:
         for slip in slips
     ]
     assert [slip for slip, count in Counter(slip for _, slip in written).items() if count > 1] == []
-
-
-@pytest.mark.parametrize("part", ["stop|&", "&", "|"])
-def test_a_phrase_that_would_match_anything_is_refused(part: str) -> None:
-    with pytest.raises(ValueError, match="without letters"):
-        phrase(f"please {part}", 1.0, {}, tokens)
-
-
-def test_phrases_are_tied_to_the_bounds_of_clauses() -> None:
-    words = tokens("Hi, it says wrong number. No thanks, quit please")
-    text = Text.of(words, greetings={"hi"}, closers={"please"})
-    assert found("wrong number >", text) == ["wrong number"]
-    assert found("it says >", text) == []
-    assert found("< quit >", text) == ["quit"]
-    assert found("< number", text) == []
-    assert found("< ~3 number", text) == ["number"]
-    assert found("it ~1 wrong|right phone?", text) == ["it says wrong"]
-    assert found("says ~2 thanks", text) == []
-    assert found("number , no", text) == ["number . no"]
-    assert found("quit >>", text) == ["quit"]
-    assert found("number >>", text) == []
-
-
-def found(written: str, text: Text) -> list[str]:
-    """Find one phrase in a text."""
-    sought = Phrases([phrase(written, 1.0, {}, tokens)])
-    return [" ".join(text.words[each.start : each.end]) for each in sought.find(text)]
