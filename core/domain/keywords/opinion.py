@@ -41,6 +41,14 @@ class Model:
         """Weigh a text by its words."""
         return self.weigh(traits(words, asking=asking))
 
+    def believes(self, opinion: Opinion) -> bool:
+        """Tell whether a text sounds like a request even without a phrase that makes it one."""
+        return opinion.weight >= self.threshold
+
+    def doubts(self, opinion: Opinion) -> bool:
+        """Tell whether a text sounds like talk whatever phrases it has; where no word is known there is no doubt."""
+        return -math.inf < opinion.weight < self.threshold
+
     def weigh(self, found: Sequence[str]) -> Opinion:
         """Weigh traits by what we know of them, against the root of their number: length alone says nothing."""
         known = [(self.weights[each], each) for each in found if each in self.weights]

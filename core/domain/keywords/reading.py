@@ -1,4 +1,4 @@
-"""Reads an inbound text: as a keyword alone or among courtesies, then by its phrases, last by a second opinion."""
+"""Reads an inbound text: as a keyword alone or among courtesies, then by its phrases and by a second opinion."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def provider_answers(text: str, *, sender: str = "") -> Asked | None:
     return None if word == "yes" and sender.startswith(_TOLL_FREE) else _PROVIDER.get(word)
 
 
-def read(text: str, *, topics: Collection[str] = ()) -> Reading:
+def read(text: str, *, topics: Collection[str] = (), model: Model = _MODEL) -> Reading:
     """Say what a text asks for. `topics` are names of our own (audiences) to know in `STOP TENANTS`.
 
     Certain opt-outs are meant to be acted on at once, likely ones blocked and shown to staff. Opting in is certain by
@@ -64,9 +64,7 @@ def read(text: str, *, topics: Collection[str] = ()) -> Reading:
         or _whole(words, asking=asking)
         or _with_topic(words, topics)
         or _among_courtesies(words)
-        or _by_phrases(words, "opt_out")
-        or _by_phrases(words, "opt_in")
-        or _by_opinion(words, asking=asking)
+        or _by_meaning(words, model, asking=asking)
         or NOTHING
     )
 
@@ -147,12 +145,21 @@ def _shorter(words: Sequence[str], fillers: Collection[str]) -> Iterator[Sequenc
             yield words[start : len(words) - end]
 
 
-def _by_phrases(words: Sequence[str], kind: Literal["opt_out", "opt_in"]) -> Reading | None:
+def _by_meaning(words: Sequence[str], model: Model, *, asking: bool) -> Reading | None:
+    """Read a text by its phrases, certain only if they don't sound like talk; else by how it sounds."""
+    opinion = model.opinion(unexplained(_TABLES, words), asking=asking)
+    return (
+        _by_phrases(words, "opt_out", may_be_certain=not model.doubts(opinion))
+        or _by_phrases(words, "opt_in", may_be_certain=False)
+        or (Reading("opt_out", "likely", opinion.because) if model.believes(opinion) else None)
+    )
+
+
+def _by_phrases(words: Sequence[str], kind: Literal["opt_out", "opt_in"], *, may_be_certain: bool) -> Reading | None:
     found = score(_TABLES, words, kind)
     if found.weight < LIKELY:
         return None
-    certain = kind == "opt_out" and found.weight >= CERTAIN
-    return Reading(kind, "certain" if certain else "likely", found.matched)
+    return Reading(kind, "certain" if may_be_certain and found.weight >= CERTAIN else "likely", found.matched)
 
 
 def is_asking(text: str) -> bool:
@@ -163,12 +170,6 @@ def is_asking(text: str) -> bool:
 def heard(text: str) -> list[str]:
     """Give the words of a text that are left to an opinion: what a guard explains never counts (`bus stop`)."""
     return unexplained(_TABLES, _words(text))
-
-
-def _by_opinion(words: Sequence[str], *, asking: bool) -> Reading | None:
-    """Read as likely, never as certain, what sounds like the requests of others."""
-    opinion = _MODEL.opinion(unexplained(_TABLES, words), asking=asking)
-    return Reading("opt_out", "likely", opinion.because) if opinion.weight >= _MODEL.threshold else None
 
 
 def _keyword(key: str) -> tuple[Asked, str] | None:

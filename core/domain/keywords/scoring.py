@@ -31,22 +31,36 @@ NOTHING = Score(0.0, "")
 def score(tables: Tables, words: Sequence[str], kind: str) -> Score:
     """Weigh a text in each language and take the language in which it says most; who laughs means it less.
 
-    A request with a qualifier is never more than likely: what exactly it asks for, a person must read.
+    A request with a qualifier, or beside a denial, is never more than likely: what exactly it asks for, a person must
+    read.
     """
     text = Text.of(words, tables.polite, tables.closers)
+    denied = _denied(tables, text) if kind == "opt_out" else set()
     borrowed = _span_of(tables.lingua_franca.guards.find(text))
-    best = max((_in(tongue, text, kind, borrowed) for tongue in tables.tongues), key=lambda each: each.weight)
+    best = max((_in(tongue, text, kind, borrowed, denied) for tongue in tables.tongues), key=lambda each: each.weight)
     lighter = 0.0 if tables.laughter.isdisjoint(words) else _LAUGHING
-    most = CERTAIN - _STEP if _is_qualified(best, text, tables.lingua_franca) else best.weight
+    is_limited = denied or _is_qualified(best, text, tables.lingua_franca)
+    most = CERTAIN - _STEP if is_limited else best.weight
     return replace(best, weight=round(min(best.weight - lighter, most), 2))
 
 
 def unexplained(tables: Tables, words: Sequence[str]) -> list[str]:
-    """Put one sign for each run of words that a guard of any language has explained."""
+    """Put one sign for each run of words that a guard of any language has explained; a denial leaves nothing to say."""
     text = Text.of(words, tables.polite, tables.closers)
+    if _denied(tables, text):
+        return []
     covered = {at for tongue in tables.tongues for at in _span_of(tongue.guards.find(text))}
     runs = groupby(enumerate(words), lambda each: each[0] in covered)
     return [word for explained, run in runs for word in ([EXPLAINED] if explained else [each for _, each in run])]
+
+
+def _denied(tables: Tables, text: Text) -> set[int]:
+    """Find what says that no end is asked for, but not inside of a firm request (`why don't you take me off`)."""
+    denials = [each for tongue in tables.tongues for each in tongue.denials.find(text)]
+    if not denials:
+        return set()
+    firm = _span_of(each for tongue in tables.tongues for each in tongue.firm["opt_out"].find(text))
+    return _span_of(each for each in denials if each.start not in firm)
 
 
 def _is_qualified(best: Score, text: Text, lingua_franca: Tongue) -> bool:
@@ -57,11 +71,12 @@ def _is_qualified(best: Score, text: Text, lingua_franca: Tongue) -> bool:
     return any(each.start >= best.end for each in behind) or any(any(each.qualifiers.find(text)) for each in own)
 
 
-def _in(tongue: Tongue, text: Text, kind: str, borrowed: set[int]) -> Score:
-    """Count each request outside guards (a firm one anywhere) once; hints lift a request but never make one."""
+def _in(tongue: Tongue, text: Text, kind: str, borrowed: set[int], denied: set[int]) -> Score:
+    """Count each request outside guards (a firm one unless it is denied) once; hints lift one but never make one."""
     asks = list(tongue.asks[kind].find(text))
-    covered = borrowed | _span_of(tongue.guards.find(text)) if asks else borrowed
-    asks = [each for each in asks if not covered & _span(each)] + list(tongue.firm[kind].find(text))
+    covered = borrowed | denied | (_span_of(tongue.guards.find(text)) if asks else set())
+    firm = [each for each in tongue.firm[kind].find(text) if each.start not in denied]
+    asks = [each for each in asks if not covered & _span(each)] + firm
     if not asks:
         return NOTHING
     first = max(asks, key=lambda each: (each.weight, each.end - each.start))

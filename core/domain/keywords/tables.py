@@ -20,7 +20,8 @@ class Tongue:
     """The phrases of one language; each language is weighed alone, for one's guard may be another's request.
 
     `asks` are requests by kind, `firm` ones that no guard explains away; `hints` lift a request, `guards` mean
-    something else with the same words. `qualifiers` leave a request likely (`at night`, `my old number`), wherever
+    something else with the same words, `denials` say that nothing is asked for (`don't take me off`, `keep me on`,
+    `he said “stop”`). `qualifiers` leave a request likely (`at night`, `my old number`), wherever
     they stand, `afterthoughts` only behind it (`…, but keep the others`): before it, `but` qualifies nothing.
     """
 
@@ -28,6 +29,7 @@ class Tongue:
     firm: Mapping[str, Phrases]
     hints: Phrases
     guards: Phrases
+    denials: Phrases
     qualifiers: Phrases
     afterthoughts: Phrases
 
@@ -76,11 +78,12 @@ def load() -> Tables:
 
 
 def languages() -> list[Language]:
-    """Read the files; those that name the same language are parts of one."""
+    """Read the files; those that name the same language are parts of one, and of its classes."""
     parts: dict[str, dict[str, Any]] = defaultdict(dict)
     for path in sorted(_FOLDER.glob("*.json")):
         part = json.loads(path.read_text("utf-8"))
-        parts[part["language"]] |= part
+        whole = parts[part["language"]]
+        whole |= part | {"classes": {**whole.get("classes", {}), **part.get("classes", {})}}
     return list(parts.values())
 
 
@@ -128,6 +131,7 @@ def _tongue(language: Language, spelling: Spelling) -> Tongue:
         firm={kind: _phrases(language, f"{kind}_firm", spelling) for kind in ("opt_out", "opt_in")},
         hints=_phrases(language, "hints", spelling),
         guards=_phrases(language, "guards", spelling),
+        denials=_phrases(language, "denials", spelling),
         qualifiers=_phrases(language, "qualifiers", spelling),
         afterthoughts=_phrases(language, "afterthoughts", spelling),
     )

@@ -1,11 +1,7 @@
 """What inbound texts ask for: measured on a labelled corpus, and held to a few rules for every text there can be."""
 
-import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -14,8 +10,9 @@ from hypothesis import strategies as st
 from core.domain import keywords
 from core.domain.keywords import Reading, tables
 from core.domain.keywords.spelling import is_one_slip
+from tests.core.domain import texts
+from tests.core.domain.texts import Sample, opt_out
 
-FOLDER = Path(__file__).parent / "corpus"
 PROVIDER = {
     "opt_out": ["stop", "unsubscribe", "end", "quit", "stopall", "cancel", "revoke", "optout"],
     "opt_in": ["start", "unstop", "yes"],
@@ -43,51 +40,13 @@ OWN_WORDS = [
 ]
 
 
-class Sample(NamedTuple):
-    """A text of the corpus and what its writer wants.
-
-    `qualified` is a wish to stop that holds only for a time, a number or a kind of text: never to be read as certain.
-    """
-
-    text: str
-    kind: str
-    lang: str
-    topic: str | None = None
-
-
-class Figures(NamedTuple):
-    """How well opt-outs are found: `recall` counts certain and likely ones, `precision` the certain ones alone."""
-
-    recall: float
-    precision: float
-    blocked_wrongly: float
-
-
 def corpus(*numbers: int) -> list[Sample]:
     """Read the corpus, or some of its parts."""
-    paths = [FOLDER / f"keywords_{number}.jsonl" for number in numbers or range(1, 14)]
-    return [Sample(**json.loads(line)) for path in paths for line in path.read_text("utf-8").splitlines()]
-
-
-def measure(samples: Sequence[Sample]) -> Figures:
-    """Compare what we read with what was meant; a qualified request read as likely is neither right nor wrong."""
-    others = [each.text for each in samples if each.kind not in {"opt_out", "qualified"}]
-    seen = Counter((each.kind == "opt_out", _opt_out(keywords.read(each.text))) for each in samples)
-    wanted = sum(count for (meant, _), count in seen.items() if meant)
-    certain = seen[True, "certain"] + seen[False, "certain"]
-    return Figures(
-        recall=1 - seen[True, "none"] / wanted,
-        precision=seen[True, "certain"] / certain,
-        blocked_wrongly=sum(_opt_out(keywords.read(text)) != "none" for text in others) / len(others),
-    )
-
-
-def _opt_out(reading: Reading) -> str:
-    return reading.certainty if reading.kind == "opt_out" else "none"
+    return texts.samples(path for at, path in enumerate(texts.parts(), 1) if not numbers or at in numbers)
 
 
 def test_opt_outs_are_found_and_nobody_else_is_silenced() -> None:
-    """The corpus was written in thirteen parts, each but the first after the rules of its day were frozen.
+    """The corpus was written in parts, each of the first thirteen but one after the rules of its day were frozen.
 
     At first sight, before the rules learned from it, recall / precision of "certain" on each later part were: 2:
     .902 / .990, 3: .926 / .972, 4 (meant to be hard): .842 / .955, 5: .919 / .990, 6: .908 / 1.000, 7 (an
@@ -104,15 +63,22 @@ def test_opt_outs_are_found_and_nobody_else_is_silenced() -> None:
     near-misses for a third of what asks for nothing, was read at first sight with .992 / .990 / .072 (one "ya basta
     con", since mended). Those, not the figures below, say what to expect of texts that nobody here has seen. Texts
     of part 7 that its auditor had left without a label and that may mean either aren't in it.
+
+    Parts 14, 17 to 20 were made up against the rules of their day (denied and reported requests above all: 14 was read
+    with .935 / .769 / .351, 17: .916 / .966 / .122, 18: .928 / 1.000 / .087, 19, not in English: .872 / .986 / .103,
+    20: .885 / .984 / .088). Parts 15 and 16 are lots by somebody who knew nothing of the reader, at first sight: .992 /
+    .971 / .065, and after the rules had learned from part 14 and 15: .983 / .990 / .061; 21 and 22 are ordinary
+    texts by who made the rules, after they were frozen: .970 / 1.000 / .013, .957 / 1.000 / .058. In parts 15
+    and 16 a question in free words (`what are these texts about`) isn't labelled as HELP: a person answers it.
     """
-    figures = measure(corpus())
+    figures = texts.measure(texts.read(corpus()))
     assert figures.recall >= 0.99
     assert figures.precision >= 0.995
     assert figures.blocked_wrongly <= 0.01
 
 
 def test_the_corpus_is_large_and_mostly_held_out() -> None:
-    everything, later = corpus(), corpus(*range(2, 14))
+    everything, later = corpus(), corpus(*range(2, len(texts.parts()) + 1))
     assert len(everything) >= 500
     assert len(later) >= 0.3 * len(everything)
     assert len({each.text for each in corpus(1)}) == len(corpus(1))
@@ -128,7 +94,7 @@ def test_help_and_start_are_told_from_stop_and_from_talk() -> None:
 
 def test_qualified_requests_are_never_certain() -> None:
     qualified = [each.text for each in corpus() if each.kind == "qualified"]
-    assert [text for text in qualified if _opt_out(keywords.read(text)) == "certain"] == []
+    assert [text for text in qualified if opt_out(keywords.read(text)) == "certain"] == []
 
 
 @pytest.mark.parametrize(
@@ -140,7 +106,7 @@ def test_qualified_requests_are_never_certain() -> None:
     ],
 )  # fmt: skip
 def test_what_is_qualified_or_said_in_passing_is_likely(text: str) -> None:
-    assert _opt_out(keywords.read(text)) == "likely"
+    assert opt_out(keywords.read(text)) == "likely"
 
 
 def test_but_qualifies_only_what_stands_before_it() -> None:
@@ -157,7 +123,7 @@ def test_but_qualifies_only_what_stands_before_it() -> None:
         "🙏",
     ],
 )  # fmt: skip
-def test_everyday_words_are_no_opt_out(text: str) -> None:
+def test_everyday_words_are_noopt_out(text: str) -> None:
     assert keywords.read(text).kind != "opt_out"
 
 
@@ -255,8 +221,12 @@ def test_a_slip_is_one_letter_more_less_other_or_swapped(written: str, meant: st
 
 
 @pytest.mark.parametrize(
-    "part", ["x", "stop ", "dont ", "not ", "no quiero ", "不要再", "s\u0301\u0323", "a. ", "\ufdfa", "“liked "]
-)
+    "part",
+    [
+        "x", "stop ", "dont ", "not ", "dont want to ", "he said stop me ", "keep me off ", "no quiero ",
+        "不要再", "s\u0301\u0323", "a. ", "\ufdfa", "“liked ",
+    ],
+)  # fmt: skip
 def test_a_text_of_100_kb_costs_no_more_steps_than_a_tenth_of_it(part: str) -> None:
     tenth = part * (10_000 // len(part))
     assert _steps(tenth * 10) <= 1.1 * _steps(tenth)

@@ -7,33 +7,24 @@ from core.domain.keywords import opinion, reading
 from core.domain.keywords.opinion import Model
 from tests.core.domain import training
 
-FOLDS = 3
-
 
 def test_texts_of_other_folds_are_heard_and_talk_is_let_through() -> None:
     """This is the model alone, on a corpus whose talk is chosen to mislead; phrases come first and add to it.
 
-    Measured with the thirteenth part: .89 of the requests, .051 of the talk.
+    Measured with the twenty-second part: .89 of the requests, .026 of the talk.
     """
-    lessons = training.lessons()
     heard = [
-        (lesson.wanted, weigh(model, lesson) >= training.THRESHOLD)
-        for fold in range(FOLDS)
-        for model in [training.train([each for at, each in enumerate(lessons) if at % FOLDS != fold])]
-        for lesson in lessons[fold::FOLDS]
+        (lesson.wanted, model.weigh(lesson.traits).weight >= training.THRESHOLD)
+        for model, fold in training.held_out()
+        for lesson in training.lessons(fold)
     ]
     asked, talk = [said for wanted, said in heard if wanted], [said for wanted, said in heard if not wanted]
-    assert sum(asked) >= 0.88 * len(asked)
-    assert sum(talk) <= 0.06 * len(talk)
-
-
-def weigh(model: Model, lesson: training.Lesson) -> float:
-    """Give the weight of a text in a fold."""
-    return model.weigh(lesson.traits).weight
+    assert sum(asked) >= 0.87 * len(asked)
+    assert sum(talk) <= 0.04 * len(talk)
 
 
 def test_the_weights_are_those_that_the_corpus_teaches() -> None:
-    learned, kept = training.train(training.lessons()), Model.load()
+    learned, kept = training.train(training.lessons(training.corpus())), Model.load()
     assert kept.threshold == learned.threshold
     assert kept.bias == pytest.approx(learned.bias, abs=0.02)
     assert kept.weights == pytest.approx(learned.weights, abs=0.02), "The corpus has changed: run `make weights`."
@@ -45,6 +36,13 @@ def test_an_opinion_says_why() -> None:
     said = model.opinion(["stop", "it"], asking=False)
     assert said.because == "stop"
     assert said.weight == pytest.approx(-1 + 12 / 3**0.5)
+
+
+def test_a_phrase_is_certain_only_if_it_does_not_sound_like_talk() -> None:
+    text = "please stop texting me"
+    assert keywords.read(text, model=Model({}, 0.0, 0.5)).certainty == "certain"
+    assert keywords.read(text, model=Model({"texting": 1.0}, 0.0, 0.5)).certainty == "certain"
+    assert keywords.read(text, model=Model({"texting": 0.1}, 0.0, 0.5)).certainty == "likely"
 
 
 def test_pieces_of_words_alone_are_no_opinion() -> None:

@@ -4,16 +4,19 @@ import json
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from core.domain.keywords import opinion, reading
 from core.domain.keywords.opinion import Model
+from tests.core.domain import texts
+from tests.core.domain.texts import Sample
 
-FOLDER = Path(__file__).parent / "corpus"
 FILE = Path(opinion.__file__).parent / "weights.json"
-THRESHOLD = 0.5
+THRESHOLD = 0.75
+_FOLDS = 3
 _ROUNDS = 20
 _RATE, _SHRINK = 0.3, 0.01
 _SEEN_AT_LEAST = 2
@@ -33,11 +36,24 @@ def lesson(text: str, *, wanted: bool) -> Lesson:
     return Lesson(opinion.traits(reading.heard(text), asking=reading.is_asking(text)), wanted)
 
 
-def lessons() -> list[Lesson]:
-    """Read the corpus; whether a qualified request is one isn't for a model to say."""
-    lines = [line for path in sorted(FOLDER.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines()]
-    samples = [json.loads(line) for line in lines]
-    return [lesson(each["text"], wanted=each["kind"] == "opt_out") for each in samples if each["kind"] != "qualified"]
+def lessons(taught: Iterable[Sample]) -> list[Lesson]:
+    """Make lessons of texts; whether a qualified request is one isn't for a model to say."""
+    return [lesson(each.text, wanted=each.kind == "opt_out") for each in taught if each.kind != "qualified"]
+
+
+def corpus() -> list[Sample]:
+    """Read all that the weights are learned from."""
+    return texts.samples(texts.parts())
+
+
+@cache
+def held_out() -> list[tuple[Model, list[Sample]]]:
+    """Give each fold of the corpus with weights that were learned from the other folds."""
+    taught = corpus()
+    return [
+        (train(lessons(each for at, each in enumerate(taught) if at % _FOLDS != fold)), taught[fold::_FOLDS])
+        for fold in range(_FOLDS)
+    ]
 
 
 def train(taught: Sequence[Lesson]) -> Model:
@@ -74,4 +90,4 @@ def write(model: Model) -> None:
 
 
 if __name__ == "__main__":
-    write(train(lessons()))
+    write(train(lessons(corpus())))
