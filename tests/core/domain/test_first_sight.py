@@ -1,5 +1,7 @@
 """How the reader fares with texts that it hasn't learned from: other folds of the corpus, and lots kept out of it."""
 
+from pathlib import Path
+
 import pytest
 
 from core.domain import keywords
@@ -16,6 +18,20 @@ def test_texts_of_other_folds_are_read_nearly_as_well_as_learned_ones() -> None:
     assert figures.recall >= 0.985
     assert figures.precision >= 0.995
     assert figures.blocked_wrongly <= 0.04
+
+
+@pytest.mark.parametrize("lot", texts.lots(), ids=lambda path: path.stem)
+def test_a_lot_at_first_sight_is_read_well_enough(lot: Path) -> None:
+    figures = texts.measure(texts.read(texts.samples([lot])))
+    assert figures.recall >= 0.97
+    assert figures.precision >= 0.99
+    assert figures.blocked_wrongly <= 0.06
+
+
+def test_there_are_lots_and_nothing_is_learned_from_them() -> None:
+    assert texts.lots()
+    assert not set(texts.lots()) & set(texts.parts())
+    assert all(path.parent == texts.FOLDER for path in texts.parts())
 
 
 @pytest.mark.parametrize(
