@@ -26,6 +26,7 @@ from core.models import (
     Inbound,
     IncomingCall,
     OutboxEvent,
+    ProviderBlock,
     Receipt,
     TopicQuestion,
     WebhookEvent,
@@ -52,7 +53,8 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
     """Forget whose address this is, and all that was said; counts stay right, and nothing more is sent there.
 
     Suppressions are kept by address: they are the evidence of an opt-out, and what keeps a later import from texting
-    somebody who said STOP. Of messages the row is kept, without words, under a name that leads nowhere.
+    somebody who said STOP; while one holds, so is what the provider blocks, so that a START is answered once. Of
+    messages the row is kept, without words, under a name that leads nowhere.
 
     Raises:
         NotFound: nothing is kept of it, or a suppression only.
@@ -80,6 +82,8 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
         conversations=_erase_conversations(session, known, nobody, now),
         is_suppressed=any(suppression.active(session, each) for each in known),
     )
+    if not erased.is_suppressed:
+        _change(session, sa.delete(ProviderBlock).where(col(ProviderBlock.address).in_(known)))
     if not (calls or erased.contacts or erased.deliveries or erased.texts or erased.conversations):
         kept = " but that it must not be messaged" if erased.is_suppressed else ""
         raise NotFound(f"Nothing is kept of this address{kept}.")

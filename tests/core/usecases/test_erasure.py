@@ -23,11 +23,12 @@ from core.models import (
     IncomingCall,
     Membership,
     OutboxEvent,
+    ProviderBlock,
     Receipt,
     TopicQuestion,
     WebhookEvent,
 )
-from core.usecases import conversations, drafts, erasure, events, inbox, processors, suppression
+from core.usecases import conversations, drafts, erasure, events, inbox, processors, provider_blocks, suppression
 from core.usecases.processors import House
 from tests import factories
 from tests.factories import NOON, SENDER, phone
@@ -128,6 +129,7 @@ def tell_us_everything(session: Session) -> None:
     )
     session.add(IncomingCall(sid="CA1", address=SHE, number=SENDER, came_at=NOON, recording_sid="RE1"))
     session.add(TopicQuestion(address=SHE, sender=SENDER, asked_at=NOON))
+    session.add(ProviderBlock(address=SHE, sender=SENDER, since=NOON))
     session.flush()
 
 
@@ -187,6 +189,14 @@ def test_an_opt_out_is_kept_as_evidence(session: Session) -> None:
     assert suppression.active(session, SHE) is not None
     with pytest.raises(NotFound, match="must not be messaged"):
         erasure.erase(session, SHE, now=NOON)
+
+
+def test_what_the_provider_blocks_is_kept_with_the_opt_out(session: Session) -> None:
+    factories.contact(session, 1)
+    suppression.opt_out(session, SHE, source="inbound", now=NOON)
+    provider_blocks.note(session, SHE, SENDER, now=NOON)
+    erasure.erase(session, SHE, now=NOON)
+    assert provider_blocks.senders(session, SHE) == [SENDER]
 
 
 def test_what_still_waits_for_her_is_never_sent(session: Session) -> None:
