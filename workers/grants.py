@@ -121,7 +121,7 @@ class Grants:
                 raise
             log.warning("pace.unavailable", error=type(error).__name__)
             await asyncio.sleep(_TRY_AGAIN_S)
-            return None
+            return 0.0
         finally:
             self._asked_for = 0
         start = monotonic()

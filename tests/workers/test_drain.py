@@ -29,7 +29,7 @@ class FakeLedger:
     def __init__(self, count: int) -> None:
         self.waiting = [Claimed(n, 1, DeliveryKind.REPLY, phone(n % 100), "Hi", 1, None) for n in range(count)]
         self.results: list[Result] = []
-        self.outages = 0
+        self.outages = self.given_back = 0
         self.was_dry = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -46,6 +46,7 @@ class FakeLedger:
 
     def release(self, claims: Sequence[Claimed]) -> None:
         self.waiting += claims
+        self.given_back += len(claims)
 
     def take_sid(self, result: Result) -> None:
         """No two results have the same id here."""
@@ -231,6 +232,7 @@ def test_nothing_leaves_without_a_word_from_the_pace(monkeypatch: pytest.MonkeyP
         await drain.run()
         assert accepted(ledger) == list(range(10))
         assert pace.outages == 0
+        assert ledger.given_back == 0, "it is asked again before they are too old"
 
     asyncio.run(story())
 
