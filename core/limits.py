@@ -18,8 +18,9 @@ _FORGIVEN, _MOST_FORGIVEN_S = 0.35, 0.3
 _FORGETS, _MOST_LEAD_S = 0.9, 0.2
 # Two clocks of machines that keep the time part by less.
 _DRIFT = 0.0005
-# How far ours is ahead must be known this well, before a moment is worth anything; over a long line it never is.
-_WELL_KNOWN_S, _MOST_QUESTIONS = 0.008, 5
+# How far ours is ahead must be known this well, before a moment is worth anything. Over a long line, or on a busy
+# machine, it never is: then nearly as well as so many questions could tell.
+_WELL_KNOWN_S, _MOST_QUESTIONS, _NEARLY = 0.008, 5, 1.5
 
 # Generic cell rate algorithm without burst: each message reserves its own stretch of time after the last one's. The
 # server's clock is the only one asked. The key never expires, and holds when the next moment is free, the last moment
@@ -73,6 +74,7 @@ class Pace:
         self._apart_us = _us(min(_MOST_SEGMENTS / segments_per_s, _WINDOW_S))
         self._reserve = redis.register_script(_RESERVE)
         self._ahead = _Ahead()
+        self._well_known_s = _WELL_KNOWN_S
         self._takes_s = 0.0
 
     async def reserve(self, sender: str, segments: Sequence[int], *, most_wait_s: float = FURTHEST_S) -> Reservation:
@@ -83,15 +85,20 @@ class Pace:
         Raises:
             redis.exceptions.RedisError: Redis doesn't answer; nothing may leave without a reservation.
         """
-        for _ in range(_MOST_QUESTIONS):
-            if self._ahead.is_well_known(monotonic()):
-                break
-            await self._ask(sender, [], most_wait_s)
+        if self._ahead.known_to_s(monotonic()) > self._well_known_s:
+            await self._ask_for_the_clock(sender)
         reservation = await self._ask(sender, segments, most_wait_s)
         if self._ahead.was_set_at > monotonic() - FURTHEST_S:
             # What was granted by the clock as it was lies ahead still, and these moments fall among it.
             return Reservation([], FURTHEST_S)
         return reservation
+
+    async def _ask_for_the_clock(self, sender: str) -> None:
+        known_to_s, asked = math.inf, 0
+        while known_to_s > _WELL_KNOWN_S and asked < _MOST_QUESTIONS:
+            await self._ask(sender, [], 0.0)
+            known_to_s, asked = self._ahead.known_to_s(monotonic()), asked + 1
+        self._well_known_s = max(_WELL_KNOWN_S, _NEARLY * known_to_s)
 
     async def _ask(self, sender: str, segments: Sequence[int], most_wait_s: float) -> Reservation:
         # Nothing is granted that would be over before we hear of it.
@@ -115,9 +122,9 @@ class _Ahead:
         self._at = 0.0
         self.was_set_at = -math.inf
 
-    def is_well_known(self, now: float) -> bool:
-        """Tell whether it is known to a few milliseconds."""
-        return self._most - self._least + 2 * _DRIFT * (now - self._at) < _WELL_KNOWN_S
+    def known_to_s(self, now: float) -> float:
+        """Return how well it is known: the widest that it may be off."""
+        return self._most - self._least + 2 * _DRIFT * (now - self._at)
 
     def of(self, servers: float, asked_at: float, told_at: float) -> float:
         """Return it, now that the server said what its clock was at some time between the two of ours."""

@@ -181,6 +181,31 @@ def test_what_lies_ahead_when_redis_is_killed_lies_ahead_afterwards(redis_server
     assert 2 < asyncio.run(free_in()) <= 5
 
 
+def test_over_a_long_line_the_clock_is_asked_for_once_and_not_each_time(
+    used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with Redis.from_url(used) as redis:
+            pace, asked = Pace(redis, segments_per_s=1000), 0
+            answering_late(pace, monkeypatch)(0.03)
+            ask_late: Any = pace._reserve
+
+            async def count(**what: Any) -> Any:
+                nonlocal asked
+                asked += 1
+                return await ask_late(**what)
+
+            monkeypatch.setattr(pace, "_reserve", count)
+            await pace.reserve(SENDER, [1])
+            before = asked
+            for _ in range(10):
+                await pace.reserve(SENDER, [1])
+            assert before > 1
+            assert asked - before <= 12
+
+    asyncio.run(story())
+
+
 def answering_late(pace: Pace, patch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Have answers come late, as over a bad line or with a busy event loop; return what tells by how much."""
     ask_now: Any = pace._reserve
