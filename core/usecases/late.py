@@ -54,14 +54,15 @@ def has_come_back(session: Session, address: str, *, since: datetime) -> bool:
 
 
 def is_let_in_since(session: Session, address: str, *, since: datetime) -> bool:
-    """Tell whether an address was let in again since, by its owner or by staff."""
+    """Tell whether an address was let in again since, by its owner (which no e-mail does) or by staff."""
     is_lift = sa.exists().where(
         col(Suppression.address) == address,
         col(Suppression.lifted_at) > since,
         # One that gave way to a stronger cause wasn't lifted by anybody.
         col(Suppression.lifted_by) != suppression.REPLACED,
     )
-    return has_come_back(session, address, since=since) or bool(session.scalar(sa.select(is_lift)))
+    is_back = "@" not in address and has_come_back(session, address, since=since)
+    return is_back or bool(session.scalar(sa.select(is_lift)))
 
 
 def _is_asked_since(session: Session, inbound: Inbound) -> bool:

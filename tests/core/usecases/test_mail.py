@@ -191,6 +191,13 @@ def test_an_email_that_is_taken_in_late_undoes_nothing_that_was_asked_since(sess
     assert suppression.active(session, phone(1)) is None
 
 
+def test_a_start_by_email_lets_nobody_in_whose_opt_out_is_taken_in_late(session: Session) -> None:
+    take(session, "START", id="later")
+    event = email_events.read({"event": "replied", "email": SHE, "text": "Unsubscribe"})
+    mail.take(session, event, organization="Us", sent_at=NOON - timedelta(hours=1), now=NOON)
+    assert held(session) == "email"
+
+
 def test_what_staff_have_lifted_stays_lifted_when_an_email_is_taken_in_late(session: Session) -> None:
     event = email_events.read({"event": "replied", "email": SHE, "text": "Unsubscribe"})
     mail.heed(session, event, now=NOON)
