@@ -188,3 +188,30 @@ def test_a_time_zone_is_read_by_its_name() -> None:
     assert hours.parse_zone(" america/new york ") == NEW_YORK
     with pytest.raises(Invalid, match="Mars/Base"):
         hours.parse_zone("Mars/Base")
+
+
+def test_a_window_within_the_hour_that_comes_twice_opens_and_closes_twice() -> None:
+    window = QuietHours.parse("01:15-01:45;sun=01:15-01:45")
+    first = datetime(2026, 11, 1, 5, 15, tzinfo=UTC)
+    again = first + timedelta(hours=1)
+    assert hours.closes_at((NEW_YORK,), first, window) == first + timedelta(minutes=30)
+    assert next_open((NEW_YORK,), first + timedelta(minutes=30), window) == again
+    assert hours.closes_at((NEW_YORK,), again, window) == again + timedelta(minutes=30)
+
+
+def test_who_may_be_texted_on_one_day_of_the_week_waits_for_it() -> None:
+    window = QuietHours.parse("closed;mon=09:00-17:00")
+    monday_night = datetime(2026, 11, 23, 18, 0, tzinfo=ZoneInfo(NEW_YORK))
+    assert next_open((NEW_YORK,), monday_night, window) == datetime(2026, 11, 30, 14, 0, tzinfo=UTC)
+
+
+def test_of_whom_nothing_is_known_the_first_of_the_mainland_to_sleep_counts() -> None:
+    noon = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
+    assert hours.closes_at((), noon, DEFAULT) == datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+
+
+def test_a_states_law_holds_for_numbers_issued_there_if_it_is_set_so() -> None:
+    heeding = QuietHours(DEFAULT.days, heeds_states=True)
+    assert hours.of_region(heeding, "US-RI").days == hours.stricter(DEFAULT, "RI").days != DEFAULT.days
+    assert hours.of_region(heeding, "US-NY") == hours.of_region(heeding, "CA-QC") == heeding
+    assert hours.of_region(DEFAULT, "US-RI") == DEFAULT
