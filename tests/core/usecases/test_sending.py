@@ -133,6 +133,15 @@ def test_nobody_gets_more_than_the_cap_within_an_hour(session: Session) -> None:
     assert len(claim(session, None, hourly_cap=2, at=timedelta(minutes=61))) == 1
 
 
+def test_the_hour_is_over_to_the_second(session: Session) -> None:
+    for _ in range(2):
+        factories.delivery(session, 1)
+    record(session, claim(session, None, limit=1, hourly_cap=1), Accepted("SM1"))
+    assert claim(session, None, hourly_cap=1, at=timedelta(hours=1) - timedelta(microseconds=1)) == []
+    session.execute(sa.update(Delivery).values(not_before=NOON))
+    assert len(claim(session, None, hourly_cap=1, at=timedelta(hours=1))) == 1
+
+
 def test_of_what_is_urgent_for_one_person_no_more_than_the_cap_is_claimed_at_once(session: Session) -> None:
     for _ in range(15):
         factories.delivery(session, 0)
