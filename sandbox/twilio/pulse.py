@@ -7,8 +7,9 @@ from time import time
 
 _EVERY_S = 0.01
 _LATE_S = 0.002
-# What came while it was held up is served for a moment afterwards.
-_SERVED_WITHIN_S = 0.005
+# What came while it was held up is served afterwards, which takes the longer, the more that was.
+_SERVED_WITHIN_S, _SERVED_WITHIN_SHARE = 0.005, 0.25
+_LOOKED_BACK = 20  # beats
 
 
 class Pulse:
@@ -31,9 +32,10 @@ class Pulse:
         """Take a beat into account that lasted from `begun` to `ended`, epoch seconds."""
         if ended - begun > _EVERY_S + _LATE_S:
             self._begins.append(begun)
-            self._ends.append(ended + _SERVED_WITHIN_S)
+            self._ends.append(ended + _SERVED_WITHIN_S + _SERVED_WITHIN_SHARE * (ended - begun))
 
     def came_since(self, at: float) -> float:
         """Return since when something may have waited that was seen at `at`; `at` itself if nothing was held up."""
-        index = bisect_left(self._ends, at)
-        return min(at, self._begins[index]) if index < len(self._ends) else at
+        before = bisect_left(self._begins, at)
+        lately = range(max(before - _LOOKED_BACK, 0), before)
+        return min((self._begins[index] for index in lately if self._ends[index] >= at), default=at)
