@@ -14,6 +14,7 @@ from core.domain import retries
 from core.domain import senders as senders_of
 from core.domain.caps import next_midnight
 from core.domain.channel import Outcome, Refused, Unknown
+from core.domain.failures import UNSENDABLE
 from core.domain.lifecycles import OUR_ERRORS
 from core.domain.turns import Turns
 from core.models import ChannelName
@@ -184,6 +185,9 @@ class Ledger:
 
 
 def _is_ours(outcome: Outcome) -> bool:
+    """Tell whether what came of a message says nothing of the provider: it never got there, or we looked away."""
+    if isinstance(outcome, Refused):
+        return outcome.code == UNSENDABLE
     return isinstance(outcome, Unknown) and outcome.reason in OUR_ERRORS
 
 

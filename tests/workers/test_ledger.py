@@ -15,6 +15,7 @@ from core import db, settings
 from core.clock import utc_now
 from core.domain.caps import next_midnight
 from core.domain.channel import Accepted, Outcome, Refused, Unknown
+from core.domain.failures import UNSENDABLE
 from core.domain.lifecycles import CUT_OFF, STUMBLED, UNWRITTEN, BlastStatus, DeliveryStatus
 from core.models import Blast, Delivery, ProviderHealth, SenderDay
 from core.usecases.recording import Result
@@ -292,13 +293,19 @@ def test_what_is_our_doing_or_the_messages_is_no_failure_of_the_provider(outcome
     assert health() == (0, False)
 
 
+def test_what_never_reached_the_provider_does_not_show_that_it_is_well() -> None:
+    running(20)
+    ledger = Ledger(SENDER)
+    answered(ledger, *[LOST] * 9)
+    answered(ledger, Unknown(CUT_OFF), Refused(UNSENDABLE, "It can't be written"))
+    assert health() == (9, False)
+
+
 @pytest.mark.parametrize("outcome", [Accepted("SM1"), Refused(21211, "Invalid number", 400)], ids=str)
 def test_one_that_is_answered_well_ends_the_row(outcome: Outcome) -> None:
     running(20)
     ledger = Ledger(SENDER)
     answered(ledger, *[LOST] * 9)
-    answered(ledger, Unknown(CUT_OFF))
-    assert health() == (9, False)
     answered(ledger, outcome)
     assert health() == (0, False)
 
