@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import IdleInTransactionSessionTimeout, ReadOnlySqlTransaction
 from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
@@ -16,6 +16,9 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _TRY_AGAIN_S = 0.5
+# One that only reads has handed over to another, or is about to take over itself. And we may have been stopped in the
+# middle for so long that our turn went to somebody else.
+_PASSING = (ReadOnlySqlTransaction, IdleInTransactionSessionTimeout)
 
 
 class GaveUp(Exception):
@@ -72,8 +75,7 @@ async def beside(work: Callable[[], T], end: End) -> T:
         try:
             return done.result()
         except (OperationalError, InternalError, NoneFree) as error:
-            # One that only reads has handed over to another, or is about to take over itself.
-            if isinstance(error, InternalError) and not isinstance(error.orig, ReadOnlySqlTransaction):
+            if isinstance(error, InternalError) and not isinstance(error.orig, _PASSING):
                 raise
             why = type(error if isinstance(error, NoneFree) else error.orig).__name__
             log.warning("database.unavailable", error=why)

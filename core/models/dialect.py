@@ -54,10 +54,12 @@ def look_up_by_index(session: Session) -> None:
         session.connection().execute(_BY_INDEX)
 
 
+# Whoever has a turn and says nothing for so long has stopped, or is gone with its machine, which says no goodbye.
+_LONGEST_SILENCE_S = 10.0
 # One round trip: the columns are computed in order, and the limit holds for this wait alone.
 _TURN = (
     "SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock{kind}(hashtext(:what)), "
-    "set_config('lock_timeout', '0', true)"
+    "set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', :silence, true)"
 )
 _ALONE, _AMONG_OTHERS = sa.text(_TURN.format(kind="")), sa.text(_TURN.format(kind="_shared"))
 _BY_INDEX = sa.text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
@@ -169,7 +171,8 @@ def _element(value: int | str | Mapping[str, Any] | None) -> str:
 def alone(session: Session, what: str, *, patience_s: float) -> None:
     """Have no other transaction do `what`, alone or among others, until this one ends. SQLite has one writer anyway.
 
-    Who waits isn't overtaken by those who come later.
+    Who waits isn't overtaken by those who come later. A transaction that has its turn and asks for nothing more for
+    ten seconds is ended by the server.
 
     Raises:
         OperationalError: others kept it for longer than `patience_s`; this transaction can only end.
@@ -188,4 +191,9 @@ def among_others(session: Session, what: str, *, patience_s: float) -> None:
 
 def _take_turn(session: Session, how: sa.TextClause, what: str, patience_s: float) -> None:
     if is_postgresql(session):
-        session.execute(how, {"what": what, "patience": f"{patience_s * 1000:.0f}ms"})
+        within = {"patience": _ms(patience_s), "silence": _ms(_LONGEST_SILENCE_S)}
+        session.execute(how, {"what": what, **within})
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"

@@ -12,14 +12,14 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, col
 
 from core import db, settings
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.models import Blast, Delivery
-from core.models.dialect import alone
+from core.models import Blast, Delivery, dialect
+from core.models.dialect import alone, among_others
 from core.usecases import sending
 from tests import databases, factories
 from tests.factories import SENDER
@@ -179,6 +179,21 @@ def test_a_claim_that_does_not_end_lets_no_other_claim_what_it_may_not_see(monke
             mine.claim(9)
     assert claimed() == []
     assert len(mine.claim(9)) == 1
+
+
+@pytest.mark.parametrize("take_turn", [alone, among_others])
+def test_a_machine_that_vanishes_as_it_claims_keeps_others_from_it_for_a_moment_only(
+    take_turn: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says no goodbye: PostgreSQL would wait for two hours by itself, and all senders with it."""
+    monkeypatch.setattr(dialect, "_LONGEST_SILENCE_S", 0.2)
+    running(1)
+    a_reply_to(1)
+    claims = []
+    with pytest.raises(DBAPIError), db.transaction() as vanished:
+        take_turn(vanished, "claims", patience_s=1)
+        claims = Ledger(SENDER).claim(9)
+    assert len(claims) == 1
 
 
 def test_waiting_for_a_turn_bounds_no_other_wait_of_the_transaction() -> None:

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from psycopg.errors import IdleInTransactionSessionTimeout
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from workers.transactions import End, GaveUp, beside
@@ -32,7 +33,12 @@ def test_many_run_at_once_however_few_threads_the_loop_has() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [OperationalError("UPDATE", {}, ConnectionError()), NoneFree("no connection is free")]
+    "error",
+    [
+        OperationalError("UPDATE", {}, ConnectionError()),
+        NoneFree("no connection is free"),
+        InternalError("UPDATE", {}, IdleInTransactionSessionTimeout()),
+    ],
 )
 def test_one_that_fails_since_the_database_is_away_is_run_again(
     error: Exception, monkeypatch: pytest.MonkeyPatch
