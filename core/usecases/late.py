@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from core.domain import keywords
 from core.domain.keywords import Reading
-from core.models import Audience, Inbound, Suppression
+from core.models import Audience, Contact, Inbound, IncomingCall, Suppression
 from core.usecases import reach, suppression, topics
 from core.usecases.topics import Topic
 
@@ -66,8 +66,16 @@ def is_let_in_since(session: Session, address: str, *, since: datetime) -> bool:
 
 
 def _is_asked_since(session: Session, inbound: Inbound) -> bool:
-    is_later = col(Inbound.received_at) > inbound.received_at
-    return bool(session.scalar(sa.select(sa.exists().where(_are_keywords(inbound.address), is_later))))
+    """Tell whether they have asked for something since: by text, or for an end by e-mail or in a call.
+
+    Who was out of reach already when they asked for an end again has no newer suppression that would tell it.
+    """
+    theirs, since = inbound.address, inbound.received_at
+    emails = sa.select(col(Contact.email)).where(col(Contact.phone) == theirs, col(Contact.email).is_not(None))
+    is_ended = sa.and_(col(Inbound.address).in_(emails), col(Inbound.kind) == "opt_out")
+    by_words = sa.exists().where(sa.or_(_are_keywords(theirs), is_ended), col(Inbound.received_at) > since)
+    by_key = sa.exists().where(col(IncomingCall.address) == theirs, col(IncomingCall.opted_out_at) > since)
+    return bool(session.scalar(sa.select(sa.or_(by_words, by_key))))
 
 
 def _is_held_since(session: Session, inbound: Inbound) -> bool:

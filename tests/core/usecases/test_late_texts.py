@@ -9,8 +9,10 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core.domain.email_events import EmailEvent
+from core.domain.voice import Ring
 from core.models import Conversation, Inbound, SuppressionCause
-from core.usecases import conversations, inbound, processors, suppression, topics
+from core.usecases import conversations, inbound, mail, processors, suppression, topics, voice
 from core.usecases.inbound import Text
 from core.usecases.processors import House
 from tests import factories
@@ -148,7 +150,22 @@ def by_staff_about_an_older_text(session: Session) -> None:
     conversations.opt_out(session, conversation.id, by=factories.staff(session), now=at(10))
 
 
-_NEWER = [by_likely_words, by_staff, by_the_provider, by_a_dead_number, by_staff_about_an_older_text]
+def by_a_call_after_an_older_stop(session: Session) -> None:
+    take(session, "STOP", 1, now=0)
+    voice.opt_out(session, Ring("CA1", SHE, SENDER), at=at(10), now=at(11))
+
+
+def by_an_email_after_an_older_stop(session: Session) -> None:
+    factories.contact(session, 1, email="she@example.org")
+    take(session, "STOP", 1, now=0)
+    event = EmailEvent("replied", "one", "she@example.org", text="STOP")
+    mail.take(session, event, organization="Us", sent_at=at(10), now=at(11))
+
+
+_NEWER = [
+    *(by_likely_words, by_staff, by_the_provider, by_a_dead_number, by_staff_about_an_older_text),
+    *(by_a_call_after_an_older_stop, by_an_email_after_an_older_stop),
+]
 
 
 @pytest.mark.parametrize("suppressed", _NEWER)
