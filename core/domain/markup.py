@@ -20,6 +20,15 @@ _RAW = frozenset({"script", "style", "textarea", "title", "xmp"})
 _VOID = frozenset({"area", "base", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr"})
 _APART = frozenset({"p", "blockquote", "pre", "h1", "h2", "h3", "h4", "h5", "h6"})
 _LINES = _APART | {"div", "tr", "li", "ul", "ol", "table", "center", "section", "article", "footer", "dd", "dt", "hr"}
+_OF_HEAD = frozenset({"meta", "link", "base", "noscript", "template"})
+# Elements that end without an end tag: what each ends that is open, and within what it looks for that.
+_ENDS_OPEN = {
+    **dict.fromkeys(_LINES - {"li", "tr"}, (frozenset({"p"}), frozenset({"td", "th", "table"}))),
+    "li": (frozenset({"li"}), frozenset({"ul", "ol"})),
+    "tr": (frozenset({"tr"}), frozenset({"table"})),
+    **dict.fromkeys(("td", "th"), (frozenset({"td", "th"}), frozenset({"tr", "table"}))),
+}
+_LOOKS_UP = 8
 _NAME = re.compile(r"[a-z][a-z0-9]*")
 _ATTRIBUTE = re.compile(r"""([a-z-]{1,30})\s{0,9}=\s{0,9}(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 _HIDES = re.compile(
@@ -34,6 +43,8 @@ _DIVIDES = frozenset({"divrplyfwdmsg", "x_divrplyfwdmsg", "olk_src_body_section"
 _BLANK = re.compile(r"[ \t\r\n\f\xa0]+")
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _is_link = re.compile(r"https?://\S{1,500}").fullmatch
+# Python refuses to read so long a number, with an error.
+_NO_CHARACTER = re.compile(r"&#[0-9]{1000,};?")
 
 
 def text_of(markup: str) -> str:
@@ -41,7 +52,7 @@ def text_of(markup: str) -> str:
     page = _Page()
     for name, is_end, rest in _pieces(markup[:_MOST]):
         if not name:
-            page.write(html.unescape(rest))
+            page.write(html.unescape(_NO_CHARACTER.sub("\ufffd", rest)))
         elif is_end:
             page.close(name)
             page.end_line(name)
@@ -90,8 +101,21 @@ class _Page:
             if element.name == name:
                 return
 
+    def end_open(self, name: str) -> None:
+        """Close what ends where an element of this name begins, since its own end may be left out."""
+        if self.stack and self.stack[-1].name == "head" and name not in _OF_HEAD:
+            self.close("head")
+        ends, within = _ENDS_OPEN.get(name, (frozenset(), frozenset()))
+        for element in self.stack[: -_LOOKS_UP - 1 : -1] if ends else ():
+            if element.name in ends:
+                self.close(element.name)
+            if element.name in ends | within:
+                return
+
     def write(self, text: str) -> None:
         said = _BLANK.sub(" ", text)
+        if said.strip():
+            self.end_open("")
         if self.unseen or (not self.parts and not said.strip()):
             return
         if not self.parts:
@@ -133,6 +157,7 @@ def _begin(page: _Page, name: str, tag: str) -> None:
     if name == "br":
         page.break_line()
         return
+    page.end_open(name)
     page.end_line(name)
     if name == "a":
         page.close("a")  # as browsers do: links don't nest
