@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from core.domain import languages, message, tables, tokens
 from core.models import Contact, Delivery, DeliveryKind, Inbound
 from core.settings import UNNAMED
-from core.usecases import sending
+from core.usecases import late, sending
 
 # Two machines that answer each other must not go on for ever.
 _SAME_ANSWER_AGAIN_AFTER = timedelta(minutes=10)
@@ -133,7 +133,7 @@ def give(session: Session, inbound: Inbound, answer: Answer, *, organization: st
     """Queue an answer in its reader's language, unless it says what was said a moment ago, and nothing has changed."""
     body = answer.written_in(language_of(session, inbound, now=now)).text(organization)
     is_same = col(Delivery.body) == body
-    if answer.name in _TELLS_A_CHANGE or not was_given(
+    if answer.name in _TELLS_A_CHANGE or not stands(
         session, inbound.address, is_same, since=now - _SAME_ANSWER_AGAIN_AFTER
     ):
         sending.queue(
@@ -166,15 +166,16 @@ def _asked_lately(address: str, *, now: datetime) -> sa.Select[str]:
     return sa.select(col(Inbound.body)).where(*asked).order_by(col(Inbound.received_at).desc()).limit(3)
 
 
-def was_given(session: Session, address: str, is_it: sa.ColumnElement[bool], *, since: datetime) -> bool:
-    """Tell whether an address was given an answer of this kind lately."""
-    found = sa.exists().where(
+def stands(session: Session, address: str, is_it: sa.ColumnElement[bool], *, since: datetime) -> bool:
+    """Tell whether an address was given an answer of this kind lately, and hasn't asked for an end after that."""
+    found = sa.select(sa.func.max(col(Delivery.created_at))).where(
         col(Delivery.address) == address,
         col(Delivery.kind) == DeliveryKind.ANSWER,
         is_it,
         col(Delivery.created_at) > since,
     )
-    return bool(session.scalar(sa.select(found)))
+    given_at = session.scalar(found)
+    return given_at is not None and not late.has_left_since(session, address, since=given_at)
 
 
 def listed(names: Iterable[str]) -> str:

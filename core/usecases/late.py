@@ -53,6 +53,18 @@ def has_come_back(session: Session, address: str, *, since: datetime) -> bool:
     return bool(session.scalar(sa.select(sa.exists().where(is_start))))
 
 
+def has_left_since(session: Session, address: str, *, since: datetime) -> bool:
+    """Tell whether somebody has asked for an end since: by text, by e-mail, or by the key for it in a call.
+
+    Who was out of reach already when they asked for it again has no newer suppression that would tell it.
+    """
+    emails = sa.select(col(Contact.email)).where(col(Contact.phone) == address, col(Contact.email).is_not(None))
+    is_theirs = sa.or_(col(Inbound.address) == address, col(Inbound.address).in_(emails))
+    by_words = sa.exists().where(is_theirs, col(Inbound.kind) == "opt_out", col(Inbound.received_at) > since)
+    by_key = sa.exists().where(col(IncomingCall.address) == address, col(IncomingCall.opted_out_at) > since)
+    return bool(session.scalar(sa.select(sa.or_(by_words, by_key))))
+
+
 def is_let_in_since(session: Session, address: str, *, since: datetime) -> bool:
     """Tell whether an address was let in again since, by its owner (which no e-mail does) or by staff."""
     is_lift = sa.exists().where(
@@ -66,16 +78,9 @@ def is_let_in_since(session: Session, address: str, *, since: datetime) -> bool:
 
 
 def _is_asked_since(session: Session, inbound: Inbound) -> bool:
-    """Tell whether they have asked for something since: by text, or for an end by e-mail or in a call.
-
-    Who was out of reach already when they asked for an end again has no newer suppression that would tell it.
-    """
-    theirs, since = inbound.address, inbound.received_at
-    emails = sa.select(col(Contact.email)).where(col(Contact.phone) == theirs, col(Contact.email).is_not(None))
-    is_ended = sa.and_(col(Inbound.address).in_(emails), col(Inbound.kind) == "opt_out")
-    by_words = sa.exists().where(sa.or_(_are_keywords(theirs), is_ended), col(Inbound.received_at) > since)
-    by_key = sa.exists().where(col(IncomingCall.address) == theirs, col(IncomingCall.opted_out_at) > since)
-    return bool(session.scalar(sa.select(sa.or_(by_words, by_key))))
+    is_later = sa.and_(_are_keywords(inbound.address), col(Inbound.received_at) > inbound.received_at)
+    by_text = bool(session.scalar(sa.select(sa.exists().where(is_later))))
+    return by_text or has_left_since(session, inbound.address, since=inbound.received_at)
 
 
 def _is_held_since(session: Session, inbound: Inbound) -> bool:

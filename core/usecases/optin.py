@@ -17,9 +17,12 @@ _MARKS = sorted({each.words.partition("{organization}")[2] for each in answers.C
 
 
 def is_asked(session: Session, address: str, *, now: datetime) -> bool:
-    """Tell whether somebody was asked lately to confirm that they want texts again, and hasn't been let in since."""
+    """Tell whether somebody was asked lately to confirm that they want texts again, and is still to answer.
+
+    Who asked for an end once more meanwhile has answered.
+    """
     is_question = sa.or_(*(col(Delivery.body).endswith(mark, autoescape=True) for mark in _MARKS))
-    was_asked = answers.was_given(session, address, is_question, since=now - _CONFIRM_WITHIN)
+    was_asked = answers.stands(session, address, is_question, since=now - _CONFIRM_WITHIN)
     return was_asked and suppression.active(session, address) is not None
 
 

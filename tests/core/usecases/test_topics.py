@@ -165,6 +165,16 @@ def test_double_opt_in_waits_for_the_second_word(session: Session, pools: tuple[
     assert suppression.active(session, SHE) is None
 
 
+def test_a_question_that_a_stop_has_answered_is_asked_anew(session: Session) -> None:
+    for number, body in enumerate(("STOP", "START", "STOP", "Yes"), start=1):
+        take(session, body, number, asks_twice=True)
+    assert suppression.active(session, SHE) is not None
+    take(session, "START", 5, asks_twice=True)
+    assert ["reply YES" in answer for answer in answers(session)] == [True, True]
+    take(session, "Yes", 6, asks_twice=True)
+    assert suppression.active(session, SHE) is None
+
+
 def test_a_yes_that_nobody_asked_for_brings_nobody_back(session: Session, pools: tuple[Audience, Audience]) -> None:
     take(session, "STOP", 1)
     take(session, "Yes", 2, asks_twice=True)
