@@ -33,23 +33,15 @@ class Refusal:
 
 def follow(session: Session, refusals: Sequence[Refusal], *, now: datetime) -> None:
     """Do what each failure asks for. Strikes (codes that count only when repeated) are the receipts' to count."""
-    for refusal in refusals:
-        _suppress(session, refusal, now=now)
-    stopping = {refusal.blast_id: refusal for refusal in refusals if refusal.failure.stops_blast}
-    for blast_id, refusal in stopping.items():
-        if blast_id is not None:
-            hold(session, blast_id, refusal.failure, now=now)
+    _suppress(session, [refusal for refusal in refusals if refusal.failure.strikes <= 1], now=now)
+    _hold_all(session, [refusal for refusal in refusals if refusal.failure.stops_blast], now=now)
 
 
 def follow_receipts(session: Session, refusals: Sequence[Refusal], *, now: datetime) -> None:
     """Do what failures ask for that a receipt tells of: also what only several of them, taken together, ask for."""
-    follow(session, refusals, now=now)
-    for refusal in refusals:
-        if refusal.failure.suppress and refusal.failure.strikes > 1:
-            _strike(session, refusal, now=now)
-    filtered = {refusal.blast_id: refusal for refusal in refusals if refusal.failure.cls == "content"}
-    for refusal in filtered.values():
-        _hold_when_filtered(session, refusal, now=now)
+    _suppress(session, refusals, now=now)
+    may_hold = [refusal for refusal in refusals if refusal.failure.stops_blast or refusal.failure.cls == "content"]
+    _hold_all(session, may_hold, now=now)
     if any(refusal.failure.code in DAY_IS_OVER for refusal in refusals):
         # Who is with that carrier we can't know: waiting costs a few hours, going on costs them the message.
         caps.hold(session, until=next_midnight(settings.current().daily_cap_zone, now))
@@ -62,9 +54,25 @@ def hold(session: Session, blast_id: UUID, failure: Failure, *, now: datetime) -
     return brakes.hold(session, blast_id, f"{failure.title} ({failure.code}). {failure.advice}", now=now)
 
 
-def _suppress(session: Session, refusal: Refusal, *, now: datetime) -> None:
-    if refusal.failure.suppress is not None and refusal.failure.strikes <= 1:
-        _put_out_of_reach(session, refusal, source="refusal", strikes=1, now=now)
+# Who holds several people or blasts locks them in one order, people first: two who do would wait for each other.
+def _suppress(session: Session, refusals: Sequence[Refusal], *, now: datetime) -> None:
+    for refusal in sorted(refusals, key=lambda each: each.address):
+        if refusal.failure.suppress is None:
+            continue
+        if refusal.failure.strikes > 1:
+            _strike(session, refusal, now=now)
+        else:
+            _put_out_of_reach(session, refusal, source="refusal", strikes=1, now=now)
+
+
+def _hold_all(session: Session, refusals: Sequence[Refusal], *, now: datetime) -> None:
+    """Hold each blast once, for what stops it at once rather than for what counts only in numbers."""
+    latest = {refusal.blast_id: refusal for refusal in sorted(refusals, key=lambda each: each.failure.stops_blast)}
+    for blast_id in sorted(each for each in latest if each is not None):
+        if latest[blast_id].failure.stops_blast:
+            hold(session, blast_id, latest[blast_id].failure, now=now)
+        else:
+            _hold_when_filtered(session, latest[blast_id], now=now)
 
 
 def _put_out_of_reach(session: Session, refusal: Refusal, *, source: str, strikes: int, now: datetime) -> None:

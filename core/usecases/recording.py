@@ -57,6 +57,8 @@ def record(
     `retry_after`: seconds to wait after the first, second … try.
     Refusals have their consequences in the same transaction: an opt-out, a dead number, a blast that must pause.
     """
+    # In the order in which receipts lock their rows, or each would wait for the other.
+    results = sorted(results, key=lambda result: result.claim.id)
     if is_postgresql(session):
         _accept(session, [result for result in results if isinstance(result.outcome, Accepted)], now=now)
         results = [result for result in results if not isinstance(result.outcome, Accepted)]
