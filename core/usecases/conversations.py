@@ -48,23 +48,10 @@ def hold(session: Session, inbound: Inbound) -> None:
 
 def receive(session: Session, inbound: Inbound, *, now: datetime) -> Conversation:
     """Put a text into its sender's conversation, opened (again) if need be; staff are told."""
-    session.execute(
-        insert(session, Conversation)
-        .values(
-            id=uuid4(),
-            address=inbound.address,
-            sender=inbound.sender,
-            status=ConversationStatus.OPEN,
-            thread_channel="",
-            thread_ts="",
-            created_at=now,
-            last_inbound_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["address", "sender"])
-    )
-    conversation = session.scalars(_of(inbound).with_for_update(**LOCKED)).one()
-    if inbound.id is None:
-        raise LookupError("the text was not stored")
+    # The one that was there may be erased while we wait for it.
+    conversation = _opened(session, inbound, now=now) or _opened(session, inbound, now=now)
+    if conversation is None or inbound.id is None:
+        raise LookupError("the text was not stored, or the conversation just made is gone")
     conversation.contact_id = _contact(session, inbound.address)
     conversation.blast_id = inbox.answered(session, conversation, inbound.body, now=now)
     conversation.status = ConversationStatus.OPEN
@@ -344,7 +331,18 @@ def _of(inbound: Inbound) -> sa.Select[Conversation]:
     )
 
 
+def _opened(session: Session, inbound: Inbound, *, now: datetime) -> Conversation | None:
+    new = {"id": uuid4(), "address": inbound.address, "sender": inbound.sender, "status": ConversationStatus.OPEN}
+    new |= {"thread_channel": "", "thread_ts": "", "created_at": now, "last_inbound_at": now}
+    opening = insert(session, Conversation).values(**new)
+    session.execute(opening.on_conflict_do_nothing(index_elements=["address", "sender"]))
+    return session.scalars(_of(inbound).with_for_update(**LOCKED)).one_or_none()
+
+
 def _contact(session: Session, address: str) -> UUID | None:
+    # Held as what refers to it will be: they may just be erased.
     return session.scalar(
-        sa.select(col(Contact.id)).where((col(Contact.phone) == address) | (col(Contact.email) == address))
+        sa.select(col(Contact.id))
+        .where((col(Contact.phone) == address) | (col(Contact.email) == address))
+        .with_for_update(read=True, key_share=True)
     )

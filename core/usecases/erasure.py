@@ -60,12 +60,13 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
         NotFound: nothing is kept of it, or a suppression only.
         IllegalMove: a message is just leaving, and its outcome couldn't be told any more.
     """
-    contact = session.scalar(
-        sa.select(Contact).where((col(Contact.phone) == address) | (col(Contact.email) == address))
-    )
-    known = [address]
+    is_hers = (col(Contact.phone) == address) | (col(Contact.email) == address)
+    contact = session.scalar(sa.select(Contact).where(is_hers))
+    known = [each for each in (contact.phone, contact.email) if each] if contact else [address]
+    _hold(session, known, contact)
+    # Somebody else may have erased her meanwhile.
+    contact = session.scalar(sa.select(Contact).where(is_hers).with_for_update())
     if contact is not None:
-        known = [each for each in (contact.phone, contact.email) if each]
         session.delete(contact)
         session.flush()
     _refuse_while_leaving(session, known)
@@ -94,6 +95,18 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
 def is_erased(address: str) -> bool:
     """Tell whether this stands where somebody's address stood who was erased."""
     return address.startswith(NOBODY)
+
+
+def _hold(session: Session, known: Sequence[str], contact: Contact | None) -> None:
+    """Lock what is hers, in the order in which calls, texts, answers and receipts do: to delete her touches it all."""
+    is_named = col(Delivery.contact_id) == contact.id if contact else sa.false()
+    is_to_her = col(Delivery.address).in_(known) | is_named
+    for hers, key in (
+        (col(IncomingCall.address).in_(known), col(IncomingCall.sid)),
+        (_is_at(known), col(Conversation.id)),
+        (is_to_her, col(Delivery.id)),
+    ):
+        session.execute(sa.select(key).where(hers).order_by(key).with_for_update())
 
 
 def _refuse_while_leaving(session: Session, known: Sequence[str]) -> None:
