@@ -189,11 +189,11 @@ def test_a_machine_that_vanishes_as_it_claims_keeps_others_from_it_for_a_moment_
     monkeypatch.setattr(dialect, "_LONGEST_SILENCE_S", 0.2)
     running(1)
     a_reply_to(1)
-    claims = []
-    with pytest.raises(DBAPIError), db.transaction() as vanished:
+    with Session(db.engine()) as vanished:
         take_turn(vanished, "claims", patience_s=1)
-        claims = Ledger(SENDER).claim(9)
-    assert len(claims) == 1
+        assert len(Ledger(SENDER).claim(9)) == 1
+        with pytest.raises(DBAPIError):
+            vanished.execute(sa.text("SELECT 1"))
 
 
 def test_waiting_for_a_turn_bounds_no_other_wait_of_the_transaction() -> None:

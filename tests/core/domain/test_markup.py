@@ -51,7 +51,10 @@ APPLE = (
         ("<head><link rel='x'><p>STOP", "STOP"),
         ("<head>STOP", "STOP"),
         ('<p style="display:none">Hidden<p>Seen', "Seen"),
-        ("<ul><li hidden>Hidden<li>Seen</ul><table><tr hidden><td>Hidden<tr><td>Seen<td hidden>Hidden</table>", "Seen\nSeen"),
+        (
+            "<ul><li hidden>Hidden<li>Seen</ul><table><tr hidden><td>Hidden<tr><td>Seen<td hidden>Hidden</table>",
+            "Seen\nSeen",
+        ),
         ("<li>One<ul><li>two</ul><p>three", "One\ntwo\n\nthree"),
         (f"STOP &#{'1' * 5000}; &#x{'f' * 5000};", "STOP \ufffd \ufffd"),
         ("cut off <a href='", "cut off"),
