@@ -32,6 +32,11 @@ _GIVES_UP = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+# The server must notice as soon that we vanish: until then it keeps what we had locked.
+_GIVES_US_UP = (
+    "SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '5', false), "
+    "set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '20s', false)"
+)
 
 
 def connect(database_url: str) -> sa.Engine:
@@ -51,8 +56,14 @@ def connect(database_url: str) -> sa.Engine:
         hide_parameters=True,
         connect_args={name: value for name, value in _GIVES_UP.items() if name not in chosen},
     )
+    event.listen(engine, "connect", _have_us_given_up)
     event.listen(engine, "handle_error", _leave_demoted)
     return engine
+
+
+def _have_us_given_up(connection: Any, record: Any) -> None:
+    connection.execute(_GIVES_US_UP)
+    connection.commit()
 
 
 def _leave_demoted(failure: sa.ExceptionContext) -> None:

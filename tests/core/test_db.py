@@ -88,6 +88,17 @@ def test_a_database_that_vanishes_is_given_up_within_seconds(
 
 
 @databases.on_postgresql
+def test_a_server_gives_up_who_vanishes_within_seconds(database_url: str) -> None:
+    """By itself it keeps for two hours what a machine that is gone had locked."""
+    bind = db.connect(database_url)
+    for _ in range(2):  # also once the connection was given back
+        with bind.connect() as connection:
+            told = [connection.scalar(sa.text(f"SHOW {name}")) for name in ("tcp_keepalives_idle", "tcp_user_timeout")]
+            assert told == ["5", "20000"]
+    bind.dispose()
+
+
+@databases.on_postgresql
 def test_a_connection_to_a_server_that_only_reads_now_is_not_kept(database_url: str) -> None:
     bind = db.connect(database_url)
     with bind.connect() as connection:
