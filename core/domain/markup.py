@@ -35,8 +35,10 @@ _HIDES = re.compile(
     r"display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden|mso-hide\s{0,9}:\s{0,9}all"
     r"|(?:font-size|max-height|max-width|opacity)\s{0,9}:\s{0,9}0(?:px|pt|em|%)?\s{0,9}(?:;|!|$)"
 )
-# Mail programs indent what somebody writes by a quotation with no border.
+# Mail programs indent what somebody writes by a quotation with no border; Outlook takes all of them away from one that
+# it quotes, and draws the left one anew.
 _INDENTS = re.compile(r"border\s{0,9}:\s{0,9}(?:none|0)")
+_IS_LINED = re.compile(r"border-left\s{0,9}:\s{0,9}(?!none|0|\s)")
 _QUOTES = frozenset({"yahoo_quoted"})
 _SIGNATURES = frozenset({"gmail_signature", "moz-signature", "protonmail_signature_block", "signature"})
 _DIVIDES = frozenset({"divrplyfwdmsg", "x_divrplyfwdmsg", "olk_src_body_section"})
@@ -175,6 +177,7 @@ def _element(name: str, given: dict[str, str], *, is_hidden: bool) -> _Element:
     style, names = given.get("style", "").lower(), frozenset(given.get("class", "").lower().split())
     is_signature = bool(names & _SIGNATURES) or given.get("id", "").lower() in _SIGNATURES
     is_cited = given.get("type", "").lower() == "cite" or not _INDENTS.search(style)
+    is_cited = is_cited or bool(_IS_LINED.search(style))
     href = html.unescape(given.get("href", "")).strip() if name == "a" else ""
     return _Element(
         name,

@@ -42,6 +42,8 @@ APPLE = (
         ('<a href="https://example.org/">example.org</a><a href="javascript:x">run</a>', "example.orgrun"),
         ("<blockquote>One<br>two</blockquote>Mine", "> One\n> two\n\nMine"),
         ('<blockquote style="margin:0 0 0 40px;border:none">Mine</blockquote>', "Mine"),
+        ('<blockquote style="border:none;border-left:solid #CCCCCC 1.0pt">Theirs</blockquote>Mine', "> Theirs\n\nMine"),
+        ('<blockquote style="border-left:0;border:0">Mine</blockquote>', "Mine"),
         ("<ul><li>a<li>b</ul><table><tr><td>c<td>d</table>", "a\nb\nc d"),
         ('Yes<div class="gmail_signature">Ann, STOP evictions</div>', "Yes"),
         ("<SCRIPT>a</SCRIPT>b<İ>c", "b<İ>c"),
