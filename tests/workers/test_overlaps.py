@@ -3,9 +3,11 @@
 SQLite has one writer at a time: there is nothing to overlap.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 from typing import Any
 from uuid import UUID
@@ -25,6 +27,7 @@ from tests import databases, factories
 from tests.factories import SENDER
 from workers import ledger
 from workers.ledger import Ledger
+from workers.transactions import End, beside
 
 pytestmark = databases.on_postgresql
 
@@ -194,6 +197,35 @@ def test_a_machine_that_vanishes_as_it_claims_keeps_others_from_it_for_a_moment_
         assert len(Ledger(SENDER).claim(9)) == 1
         with pytest.raises(DBAPIError):
             vanished.execute(sa.text("SELECT 1"))
+
+
+def test_who_was_stopped_as_it_claimed_claims_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialect, "_LONGEST_SILENCE_S", 0.05)
+    running(1)
+    stopped_in: list[Session] = []
+    real = sending.claim
+
+    def stopped(session: Session, lane: UUID | None, **about: Any) -> sending.Claims:
+        claims = real(session, lane, **about)
+        if not stopped_in:
+            stopped_in.append(session)
+            server = session.scalar(sa.text("SELECT pg_backend_pid()"))
+            until(lambda: not is_served_by(server))
+        return claims
+
+    monkeypatch.setattr(sending, "claim", stopped)
+
+    async def told() -> list[Any]:
+        return await beside(partial(Ledger(SENDER).claim, 9), End())
+
+    assert [claim.attempt for claim in asyncio.run(told())] == [1]
+    assert len(stopped_in) == 1
+
+
+def is_served_by(server: int | None) -> bool:
+    serving = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pid = :server")
+    with db.reading() as session:
+        return bool(session.scalar(serving, {"server": server}))
 
 
 def test_waiting_for_a_turn_bounds_no_other_wait_of_the_transaction() -> None:
