@@ -31,7 +31,9 @@ class Pulse:
     def beat(self, begun: float, ended: float) -> None:
         """Take a beat into account that lasted from `begun` to `ended`, epoch seconds."""
         if ended - begun > _EVERY_S + _LATE_S:
-            self._begins.append(begun)
+            # What it was still to serve from the last time waits on.
+            waits_on = self._ends and begun <= self._ends[-1]
+            self._begins.append(self._begins[-1] if waits_on else begun)
             self._ends.append(ended + _SERVED_WITHIN_S + _SERVED_WITHIN_SHARE * (ended - begun))
 
     def came_since(self, at: float) -> float:

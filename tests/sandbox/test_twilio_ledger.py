@@ -129,6 +129,16 @@ def test_what_the_stand_in_saw_at_once_since_it_was_held_up_may_have_come_one_by
     assert windows.busiest(texts, came_since=float)["a"].max_segments == 5
 
 
+def test_what_was_not_served_before_the_stand_in_was_held_up_again_may_have_come_before_both() -> None:
+    pulse = Pulse()
+    pulse.beat(10.0, 10.1)
+    pulse.beat(10.1, 10.11)
+    pulse.beat(10.11, 10.2)
+    pulse.beat(10.3, 10.4)
+    seen = {10.21: 10.0, 10.41: 10.3}
+    assert {at: pulse.came_since(at) for at in seen} == seen
+
+
 def test_a_pulse_notes_when_it_was_held_up() -> None:
     pulse = Pulse()
 
