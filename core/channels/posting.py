@@ -15,6 +15,9 @@ import httptools
 from core.domain.channel import Outcome, Outgoing, Refused, TooLate, Unknown, Unsendable
 
 _LONGEST_ANSWER = 1024 * 1024
+# Many servers (Apache, Node, uvicorn) close what was idle for five seconds, and balancers later: a connection that they
+# close while we post leaves us not knowing whether the text has left.
+KEEP_ALIVE_S = 4.0
 
 
 class NoConnection(Exception):
@@ -107,7 +110,13 @@ class Poster:
     """Connections to one address, as many as there are requests at once. Make it inside the event loop that uses it."""
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], *, connect_s: float, answer_s: float, keep_alive_s: float
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        connect_s: float,
+        answer_s: float,
+        keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""

@@ -25,8 +25,6 @@ from core.settings import Settings
 
 _CONNECT_S = 5.0
 ANSWER_S = 35.0
-# Shorter than what servers and balancers keep: a connection that they close while we post leaves us not knowing.
-_KEEP_ALIVE_S = 12.0
 # Behind a callback's address, unsigned: try again when we couldn't take it, five times within Twilio's 15 seconds.
 _INSIST = quote_plus("#rc=5&rp=all&rt=2500")
 # Our clock and Twilio's may differ, ours may have been wrong when it was claimed, and a text found too much is one not
@@ -47,9 +45,7 @@ class Twilio:
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
-        self._poster = Poster(
-            f"{account}/Messages.json", headers, connect_s=_CONNECT_S, answer_s=ANSWER_S, keep_alive_s=_KEEP_ALIVE_S
-        )
+        self._poster = Poster(f"{account}/Messages.json", headers, connect_s=_CONNECT_S, answer_s=ANSWER_S)
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Post one message, once; whatever the network does is told as an outcome.

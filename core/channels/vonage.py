@@ -21,7 +21,6 @@ from core.settings import Settings
 
 _CONNECT_S = 5.0
 _ANSWER_S = 35.0
-_KEEP_ALIVE_S = 12.0
 # Vonage takes no shorter validity.
 _SHORTEST_TTL_S = 20
 # As for Twilio.
@@ -40,7 +39,7 @@ class Vonage:
             "Accept": "application/json",
         }
         url = f"{settings.vonage_api_url.rstrip('/')}/v1/messages"
-        self._poster = Poster(url, headers, connect_s=_CONNECT_S, answer_s=_ANSWER_S, keep_alive_s=_KEEP_ALIVE_S)
+        self._poster = Poster(url, headers, connect_s=_CONNECT_S, answer_s=_ANSWER_S)
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Post one message, once; whatever the network does is told as an outcome.

@@ -19,7 +19,8 @@ Json = dict[str, Any]
 CALLBACK_LATENCY_MS = 250
 DUPLICATES = 0.15
 FREE_WORDS = "please stop texting me"
-_LONGEST_S = 120.0
+# What may have left is looked up three times, a minute apart, before the blast can end.
+_LONGEST_S = 300.0
 _LOOK_EVERY_S = 0.25
 _STILL_S = 1.0
 _STOP_AT, _PAUSE_AT = 0.15, 0.4

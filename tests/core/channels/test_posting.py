@@ -8,6 +8,7 @@ from contextlib import suppress
 from time import monotonic
 
 import pytest
+import uvicorn
 import uvloop
 
 from core.channels.posting import AnswerLost, Line, NoConnection, Poster
@@ -334,3 +335,11 @@ def test_however_the_other_side_behaves_no_answer_is_anothers_and_nothing_is_pos
     told(site, talk)
     assert came["answers"] > 1000
     assert came["lost"] > 100
+
+
+def test_an_idle_connection_is_given_up_before_a_common_server_closes_it() -> None:
+    async def talk() -> None:
+        poster = Poster(f"http://{ports.LOOPBACK}:9/", {}, connect_s=1, answer_s=1)
+        assert poster._keep_alive_s <= uvicorn.Config("an:app").timeout_keep_alive - 1
+
+    asyncio.run(talk())
