@@ -8,10 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from core.domain.keywords import concepts
+
 _FILE: Final = Path(__file__).parent / "weights.json"
 _WORDS_AT_MOST: Final = 40  # a longer text is a story: its one sentence about us would drown in the sum
 _LENGTHS_APART: Final = 12
 _PIECE: Final = 4  # letters: long enough to mean something, short enough to survive a slip
+_SURE_OF_TALK: Final = -0.5  # from 0 down, one in a hundred more of the requests held out would be missed
+_SURE_OF_REQUEST: Final = 1.0
 _PIECES, _GAP = "#", "…"
 
 
@@ -47,7 +51,11 @@ class Model:
 
     def doubts(self, opinion: Opinion) -> bool:
         """Tell whether a text sounds like talk whatever phrases it has; where no word is known there is no doubt."""
-        return -math.inf < opinion.weight < self.threshold
+        return -math.inf < opinion.weight < max(self.threshold, _SURE_OF_REQUEST)
+
+    def denies(self, opinion: Opinion) -> bool:
+        """Tell whether a text sounds so much like talk that a phrase which may mean two things means the other one."""
+        return -math.inf < opinion.weight < _SURE_OF_TALK
 
     def weigh(self, found: Sequence[str]) -> Opinion:
         """Weigh traits by what we know of them, against the root of their number: length alone says nothing."""
@@ -60,7 +68,7 @@ class Model:
 
 
 def traits(words: Sequence[str], *, asking: bool) -> list[str]:
-    """Name what a text is made of: its words, neighbours, words one apart, pieces of words, length.
+    """Name what a text is made of: its words, neighbours, words one apart, pieces of words, length, concepts.
 
     Traits that start with `#` are no words. In a fixed order, for sums of floats depend on it.
     """
@@ -72,6 +80,7 @@ def traits(words: Sequence[str], *, asking: bool) -> list[str]:
     found.update(f"{one} {other}" for one, other in pairwise(framed))
     found.update(f"{one} {_GAP} {other}" for one, other in zip(framed, framed[2:], strict=False))
     found.update(piece for word in words for piece in _pieces(word))
+    found.update(concepts.traits(words))
     return sorted(found)
 
 

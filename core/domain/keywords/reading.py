@@ -1,13 +1,13 @@
 """Reads an inbound text: as a keyword alone or among courtesies, then by its phrases and by a second opinion."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from core.domain.keywords import tables
 from core.domain.keywords.normal import BREAK, plain_words, tokens
 from core.domain.keywords.opinion import Model
-from core.domain.keywords.scoring import CERTAIN, LIKELY, score, unexplained
+from core.domain.keywords.scoring import CERTAIN, LIKELY, QUALIFIED, score, unexplained
 
 Kind = Literal["opt_out", "opt_in", "help", "none"]
 Asked = Literal["opt_out", "opt_in", "help"]
@@ -119,9 +119,11 @@ def _takes_topic(found: tuple[Asked, str], *, bare: bool) -> bool:
 def _among_courtesies(words: Sequence[str]) -> Reading | None:
     """Read `STOP please`, `ok stop it now`: certain for strong keywords; `please cancel` may be about a meeting."""
     strong = _core(words, _TABLES.noise, "strong")
+    joking, to_a_friend = (not each.isdisjoint(words) for each in (_TABLES.laughter, _TABLES.vocatives))
+    if strong and joking and to_a_friend:
+        return None  # `girl stop 💀`
     if strong:
-        joking = not _TABLES.laughter.isdisjoint(words)
-        return Reading(strong, "likely" if joking else "certain", tables.as_key(words))
+        return Reading(strong, "likely" if joking or to_a_friend else "certain", tables.as_key(words))
     plain = _core(words, _TABLES.polite, "plain")
     return Reading(plain, "likely", tables.as_key(words)) if plain else None
 
@@ -146,20 +148,25 @@ def _shorter(words: Sequence[str], fillers: Collection[str]) -> Iterator[Sequenc
 
 
 def _by_meaning(words: Sequence[str], model: Model, *, asking: bool) -> Reading | None:
-    """Read a text by its phrases, certain only if they don't sound like talk; else by how it sounds."""
+    """Read a text by its phrases, certain only if they don't sound like talk; else by how it sounds.
+
+    Where it doesn't sound like a request, a wish to come back is heard first, and only heavy phrases count.
+    """
     opinion = model.opinion(unexplained(_TABLES, words), asking=asking)
-    return (
-        _by_phrases(words, "opt_out", may_be_certain=not model.doubts(opinion))
-        or _by_phrases(words, "opt_in", may_be_certain=False)
-        or (Reading("opt_out", "likely", opinion.because) if model.believes(opinion) else None)
-    )
+    denied = model.denies(opinion)
+    stop = _by_phrases(words, "opt_out", least=CERTAIN - QUALIFIED if denied else LIKELY)
+    back = _by_phrases(words, "opt_in")
+    if stop and model.doubts(opinion):
+        stop = replace(stop, certainty="likely")
+    by_sound = Reading("opt_out", "likely", opinion.because) if model.believes(opinion) else None
+    return (denied and back) or stop or back or by_sound
 
 
-def _by_phrases(words: Sequence[str], kind: Literal["opt_out", "opt_in"], *, may_be_certain: bool) -> Reading | None:
+def _by_phrases(words: Sequence[str], kind: Literal["opt_out", "opt_in"], *, least: float = LIKELY) -> Reading | None:
     found = score(_TABLES, words, kind)
-    if found.weight < LIKELY:
+    if found.weight < least:
         return None
-    return Reading(kind, "certain" if may_be_certain and found.weight >= CERTAIN else "likely", found.matched)
+    return Reading(kind, "certain" if kind == "opt_out" and found.weight >= CERTAIN else "likely", found.matched)
 
 
 def is_asking(text: str) -> bool:

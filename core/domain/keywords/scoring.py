@@ -11,7 +11,7 @@ CERTAIN = 1.0
 LIKELY = 0.6
 _HINTS_AT_MOST = 0.5
 _LAUGHING = 0.4
-_STEP = 0.01
+QUALIFIED = 0.01  # how far below a certain request one is that needs a person's look
 EXPLAINED = "§"
 
 
@@ -31,16 +31,18 @@ NOTHING = Score(0.0, "")
 def score(tables: Tables, words: Sequence[str], kind: str) -> Score:
     """Weigh a text in each language and take the language in which it says most; who laughs means it less.
 
-    A request with a qualifier, or beside a denial, is never more than likely: what exactly it asks for, a person must
-    read.
+    A request with a qualifier, or a heavy one beside a denial, is never more than likely: what exactly it asks for, a
+    person must read.
     """
     text = Text.of(words, tables.polite, tables.closers)
     denied = _denied(tables, text) if kind == "opt_out" else set()
     borrowed = _span_of(tables.lingua_franca.guards.find(text))
     best = max((_in(tongue, text, kind, borrowed, denied) for tongue in tables.tongues), key=lambda each: each.weight)
+    if denied and best.weight < CERTAIN:
+        return NOTHING
     lighter = 0.0 if tables.laughter.isdisjoint(words) else _LAUGHING
     is_limited = denied or _is_qualified(best, text, tables.lingua_franca)
-    most = CERTAIN - _STEP if is_limited else best.weight
+    most = CERTAIN - QUALIFIED if is_limited else best.weight
     return replace(best, weight=round(min(best.weight - lighter, most), 2))
 
 

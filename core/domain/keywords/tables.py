@@ -40,7 +40,8 @@ class Tables:
 
     `words[kind, strength]` are whole messages. A *strong* word is certain even among noise (`stop it now`), a *plain*
     one when alone, a *likely* one never: it may be a name or an answer. `accented` are plain words only with their
-    accents. `polite` words may stand before a clause, `closers` behind it.
+    accents. `polite` words may stand before a clause, `closers` behind it. `vocatives` name a
+    friend: `girl stop` is hardly said to us.
     """
 
     words: Mapping[tuple[str, str], frozenset[str]]
@@ -49,6 +50,7 @@ class Tables:
     closers: frozenset[str]
     noise: frozenset[str]
     laughter: frozenset[str]
+    vocatives: frozenset[str]
     topics: Mapping[str, str]
     topic_frame: frozenset[str]
     tongues: tuple[Tongue, ...]
@@ -67,8 +69,9 @@ def load() -> Tables:
         accented=accented,
         polite=_fillers(known, "polite"),
         closers=_fillers(known, "polite", "closers"),
-        noise=_fillers(known, "polite", "noise", "laughter"),
+        noise=_fillers(known, "polite", "noise", "laughter", "vocatives"),
         laughter=_fillers(known, "laughter"),
+        vocatives=_fillers(known, "vocatives"),
         topics=_topics(known, spelling),
         topic_frame=_fillers(known, "topic_frame"),
         tongues=tuple(tongues.values()),

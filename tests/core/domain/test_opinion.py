@@ -3,7 +3,7 @@
 import pytest
 
 from core.domain import keywords
-from core.domain.keywords import opinion, reading
+from core.domain.keywords import concepts, opinion, reading
 from core.domain.keywords.opinion import Model
 from tests.core.domain import training
 
@@ -11,7 +11,7 @@ from tests.core.domain import training
 def test_texts_of_other_folds_are_heard_and_talk_is_let_through() -> None:
     """This is the model alone, on a corpus whose talk is chosen to mislead; phrases come first and add to it.
 
-    Measured with the twenty-second part: .89 of the requests, .026 of the talk.
+    Measured with the twenty-sixth part: .90 of the requests, .028 of the talk.
     """
     heard = [
         (lesson.wanted, model.weigh(lesson.traits).weight >= training.THRESHOLD)
@@ -68,3 +68,22 @@ def test_ordinary_replies_pass(text: str) -> None:
 
 def test_long_texts_are_stories() -> None:
     assert opinion.traits(["stop"] * 41, asking=False) == []
+
+
+def test_words_of_all_languages_share_their_concepts_and_a_break_parts_them() -> None:
+    assert {"remove"} <= set(concepts.named("streichen")) & set(concepts.named("quiten")) & set(
+        concepts.named("remove")
+    )
+    assert "#@neg send" in concepts.traits(["never", "ever", "text"])
+    assert "#@neg send" not in concepts.traits(["never", ".", "text"])
+
+
+def test_a_stop_among_friends_is_no_opt_out_when_they_laugh() -> None:
+    assert keywords.read("girl stop 💀").kind == "none"
+    assert keywords.read("bro stop").certainty == "likely"
+
+
+def test_a_light_phrase_does_not_count_where_all_else_sounds_like_talk() -> None:
+    text = "wrong number"
+    assert keywords.read(f"{text} for Marcus", model=Model({"marcus": 0.0}, 0.0, 0.5)).kind == "opt_out"
+    assert keywords.read(f"{text} for Marcus", model=Model({"marcus": -9.0}, 0.0, 0.5)).kind == "none"

@@ -15,7 +15,7 @@ from tests.core.domain import texts
 from tests.core.domain.texts import Sample
 
 FILE = Path(opinion.__file__).parent / "weights.json"
-THRESHOLD = 0.75
+THRESHOLD = 0.65
 _FOLDS = 3
 _ROUNDS = 20
 _RATE, _SHRINK = 0.3, 0.01
