@@ -75,11 +75,11 @@ def _tell_at_home(error: Exception, event: Mapping[str, Any]) -> None:
 
 def _whisper(sentence: str, body: Mapping[str, Any], gateway: Gateway) -> None:
     container, user = body.get("container") or {}, body["user"]["id"]
+    # A thread's first message names its thread in itself only. Slack shows nothing in a thread that has no replies.
+    thread_ts = container.get("thread_ts") or (body.get("message") or {}).get("thread_ts")
     try:
         if container.get("channel_id"):
-            gateway.ephemeral(
-                container["channel_id"], user, blocks.escape(sentence), thread_ts=container.get("thread_ts")
-            )
+            gateway.ephemeral(container["channel_id"], user, blocks.escape(sentence), thread_ts=thread_ts)
         elif "trigger_id" not in body:
             log.warning("refusal.untold", code="no_trigger")
         elif container.get("type") == "view" and (body.get("view") or {}).get("type") == "modal":

@@ -112,7 +112,7 @@ function deleteSlackMessage({ channel: id, ts }) {
 function takeEphemeral(ephemeral) {
   state.ephemerals = state.ephemerals.filter((one) => one.ts !== ephemeral.ts);
   if (!ephemeral.deleted) state.ephemerals.push(ephemeral);
-  mark("messages");
+  mark("messages", "thread");
   if (ephemeral.user === state.me && !ephemeral.deleted) announce(`Only visible to you: ${plain(ephemeral.text)}`);
 }
 

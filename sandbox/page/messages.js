@@ -136,7 +136,7 @@ function replyOffer(message, channel, item) {
 
 export function openThread(channel, ts) {
   state.thread = { channel, ts };
-  mark("thread");
+  mark("messages", "thread");
   requestAnimationFrame(() => requestAnimationFrame(() => byId("thread-box").focus()));
 }
 

@@ -123,8 +123,7 @@ function drawConversation() {
       : "";
   if (isHome) return drawHome();
   if (!channel) return;
-  const mine = state.ephemerals.filter((one) => one.user === state.me && one.channel === channel.id);
-  const messages = [...channel.messages.filter((message) => !isReply(message)), ...mine.map(asMessage)];
+  const messages = [...channel.messages.filter((message) => !isReply(message)), ...whispers(channel.id, { inThread: false })];
   messages.sort((a, b) => Number(a.ts) - Number(b.ts));
   byId("no-messages").hidden = messages.length > 0;
   byId("message-box").placeholder = `Message #${channelName(channel.id)}, or /blast`;
@@ -136,6 +135,15 @@ function titleOf(channel) {
   return channel.is_im
     ? [personOf(channel)]
     : [el("span", { class: "sign", "aria-hidden": "true" }, "#"), channel.name];
+}
+
+/** What only the acting person sees: in the open thread, or in its channel, where that of closed threads stands too. */
+function whispers(channel, { inThread }) {
+  const openTs = state.thread?.channel === channel ? state.thread.ts : null;
+  const isInThread = (one) => Boolean(openTs) && one.thread_ts === openTs;
+  return state.ephemerals
+    .filter((one) => one.user === state.me && one.channel === channel && isInThread(one) === inThread)
+    .map(asMessage);
 }
 
 function asMessage(ephemeral) {
@@ -154,7 +162,8 @@ function drawThread() {
   byId("slack").classList.toggle("with-thread", Boolean(thread));
   if (!thread) return;
   const all = state.channels.get(thread.channel)?.messages ?? [];
-  const messages = all.filter((message) => message.ts === thread.ts || message.thread_ts === thread.ts);
+  const shown = all.filter((message) => message.ts === thread.ts || message.thread_ts === thread.ts);
+  const messages = [...shown, ...whispers(thread.channel, { inThread: true })].sort((a, b) => Number(a.ts) - Number(b.ts));
   drawMessages(byId("thread-messages"), messages, {
     channel: `${thread.channel}/${thread.ts}`.split("/")[0],
     inThread: true,
@@ -163,7 +172,7 @@ function drawThread() {
 
 function closeThread() {
   state.thread = null;
-  mark("thread");
+  mark("messages", "thread");
   byId("message-box").focus();
 }
 

@@ -165,6 +165,19 @@ def test_a_reply_stands_in_its_thread_and_not_in_the_channel(page: Page) -> None
     expect(page.locator("#messages > li", has_text="I can")).to_have_count(0)
 
 
+def test_what_one_person_is_told_in_a_thread_stands_there_while_it_is_open(page: Page, stage: PageStage) -> None:
+    ts = stage.slack.chat_postMessage(channel="C0REPLIES", text="Who is this?")["ts"]
+    stage.slack.chat_postMessage(channel="C0REPLIES", text="A reply", thread_ts=ts)
+    open_channel(page, "blast-replies")
+    page.locator("#messages > li", has_text="Who is this?").get_by_role("button", name="1 reply").click()
+    stage.slack.chat_postEphemeral(channel="C0REPLIES", user="U0ORGANIZER", text="For you alone", thread_ts=ts)
+    in_channel = page.locator("#messages .ephemeral", has_text="For you alone")
+    expect(page.locator("#thread-messages .ephemeral", has_text="For you alone")).to_be_visible()
+    expect(in_channel).to_have_count(0)
+    page.get_by_role("button", name="Close the thread").click()
+    expect(in_channel).to_be_visible()
+
+
 def test_hostile_text_is_shown_as_text_wherever_it_comes_from(page: Page, stage: PageStage) -> None:
     plain_block = {"type": "header", "text": {"type": "plain_text", "text": "<b>not bold</b>"}}
     stage.slack.chat_postMessage(channel="C0GENERAL", text="x", blocks=[plain_block, section("<img src=x> `<i>`")])
