@@ -9,7 +9,7 @@ from slack_bolt import BoltResponse
 from core import db, outbox
 from core.clock import utc_now
 from core.domain.events import BlastChanged, HomeOpened
-from core.errors import IllegalMove, Invalid, Rejected, Stale
+from core.errors import IllegalMove, Invalid, NotAllowed, Rejected, Stale
 from core.slack import blocks
 from core.slack.gateway import Gateway, SlackFailed
 from core.slack.views import card
@@ -39,7 +39,7 @@ def answer(error: Exception, body: Mapping[str, Any], gateway: Gateway, *, ref: 
     if kind == "event_callback":
         _tell_at_home(error, body["event"])
         return BoltResponse(status=200 if isinstance(error, Rejected) else 500, body="")
-    _whisper(sentence, body, gateway)
+    _whisper(sentence, body, gateway, holder=error.holder if isinstance(error, NotAllowed) else None)
     return BoltResponse(status=200, body="")
 
 
@@ -73,13 +73,14 @@ def _tell_at_home(error: Exception, event: Mapping[str, Any]) -> None:
             outbox.record(session, HomeOpened(event["user"], error.sentence), now=utc_now())
 
 
-def _whisper(sentence: str, body: Mapping[str, Any], gateway: Gateway) -> None:
+def _whisper(sentence: str, body: Mapping[str, Any], gateway: Gateway, *, holder: str | None) -> None:
     container, user = body.get("container") or {}, body["user"]["id"]
     # A thread's first message names its thread in itself only. Slack shows nothing in a thread that has no replies.
     thread_ts = container.get("thread_ts") or (body.get("message") or {}).get("thread_ts")
     try:
         if container.get("channel_id"):
-            gateway.ephemeral(container["channel_id"], user, blocks.escape(sentence), thread_ts=thread_ts)
+            named = f" {blocks.person(holder)} has it." if holder else ""
+            gateway.ephemeral(container["channel_id"], user, blocks.escape(sentence) + named, thread_ts=thread_ts)
         elif "trigger_id" not in body:
             log.warning("refusal.untold", code="no_trigger")
         elif container.get("type") == "view" and (body.get("view") or {}).get("type") == "modal":

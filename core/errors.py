@@ -27,7 +27,11 @@ class Invalid(Rejected):
 
 
 class NotAllowed(Rejected):
-    """This person may not do this."""
+    """This person may not do this; `holder` is the Slack user's id of who has it instead, if somebody has."""
+
+    def __init__(self, sentence: str, *, holder: str | None = None) -> None:
+        super().__init__(sentence)
+        self.holder = holder
 
 
 class NotFound(Rejected):

@@ -277,7 +277,7 @@ def require_answerable(session: Session, conversation_id: UUID, *, by: Staff, no
     conversation = session.get(Conversation, conversation_id)
     if conversation is None:
         raise NotFound(_GONE)
-    _require_free(conversation, by=by, now=now)
+    _require_free(session, conversation, by=by, now=now)
     _require_reachable(session, conversation)
 
 
@@ -287,7 +287,7 @@ def _is_idle(now: datetime) -> sa.ColumnElement[bool]:
 
 def _take(session: Session, conversation_id: UUID, *, by: Staff, now: datetime, opens: bool = False) -> Conversation:
     conversation = _get(session, conversation_id)
-    _require_free(conversation, by=by, now=now)
+    _require_free(session, conversation, by=by, now=now)
     if conversation.status is ConversationStatus.CLOSED and not opens:
         raise IllegalMove("This conversation is closed. Text back to open it again.")
     conversation.status = ConversationStatus.OPEN
@@ -295,9 +295,10 @@ def _take(session: Session, conversation_id: UUID, *, by: Staff, now: datetime, 
     return conversation
 
 
-def _require_free(conversation: Conversation, *, by: Staff, now: datetime) -> None:
+def _require_free(session: Session, conversation: Conversation, *, by: Staff, now: datetime) -> None:
     if is_claimed(conversation, now=now) and conversation.claimed_by != by.id:
-        raise NotAllowed("Somebody else is answering this one. It is free 15 minutes after their last step.")
+        told = "Somebody else is answering this one. It is free 15 minutes after their last step."
+        raise NotAllowed(told, holder=session.get_one(Staff, conversation.claimed_by).slack_user_id)
 
 
 def _require_reachable(session: Session, conversation: Conversation) -> None:

@@ -51,6 +51,7 @@ def test_claiming_shows_who_has_it_and_keeps_others_off(channel: Replies) -> Non
     assert thread.CLAIM not in buttons(root)
     channel.press(thread.TEXT_BACK, by=APPROVER)
     assert "Somebody else is answering" in whispers(channel, APPROVER)
+    assert f"<@{ORGANIZER}> has it." in whispers(channel, APPROVER)
     assert not channel.stage.views_of(APPROVER)
 
 
