@@ -121,7 +121,7 @@ def _reply(ack: Ack, view: Mapping[str, Any], staff: Staff) -> None:
 
 def _ask_for_note(ack: Ack, action: Mapping[str, Any], body: Mapping[str, Any], gateway: Gateway) -> None:
     with db.reading() as session:
-        facts = threads.facts(session, thread.read(action), now=utc_now())
+        facts = threads.standing(session, thread.read(action), now=utc_now())
     gateway.open_view(body["trigger_id"], thread.ask_for_note(facts))
     ack()
 

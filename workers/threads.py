@@ -16,7 +16,7 @@ from core.models import Call, CallStatus, Conversation, Inbound, Staff
 from core.slack.gateway import Gateway, SlackFailed
 from core.slack.views import calls as view_of_calls
 from core.slack.views import thread
-from core.usecases import calls, conversations, erasure, inbox, threads
+from core.usecases import answerable, calls, erasure, inbox, threads
 from core.usecases.threads import Facts
 from workers import drafting, sharing
 from workers.pictures import PICTURES
@@ -47,7 +47,7 @@ def _received(gateway: Gateway, payload: Mapping[str, Any]) -> None:
     conversation = facts.conversation
     if erasure.is_erased(conversation.address):
         return
-    if not conversations.is_by_email(conversation):
+    if not answerable.is_by_email(conversation):
         drafting.ask_for(payload["inbound_id"])
     if not conversation.thread_ts:
         if not opens:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import outbox
-from core.domain import message, senders, voice
+from core.domain import message
 from core.domain.events import ConversationChanged, MessageReceived
 from core.errors import IllegalMove, Invalid, NotAllowed, NotFound, Stale
 from core.models import (
@@ -23,17 +23,13 @@ from core.models import (
     Staff,
 )
 from core.models.dialect import insert
-from core.usecases import drafts, erasure, inbox, lifting, sending, staffing, suppression
+from core.usecases import answerable, drafts, erasure, inbox, lifting, sending, staffing, suppression
 
 CLAIM_EXPIRES_AFTER = timedelta(minutes=15)
 # FOR NO KEY UPDATE: what only refers to a conversation, such as a text of it, doesn't wait.
 LOCKED: Final[dict[str, Any]] = {"key_share": True}
 _LONGEST_NOTE = 2000
 _NOBODY_DECIDED = "Nobody has decided about what looked like an opt-out, so it counts: they get no more texts."
-_NO_EMAIL = (
-    "They wrote by e-mail, and Blast can't send e-mails. Nothing was sent. Answer from your mailbox, and write a note "
-    "here, so that the others know."
-)
 _GONE = "This conversation is gone. It was erased or cleaned up."
 
 
@@ -103,7 +99,7 @@ def reply(
     """
     message.require_sendable(body, limit=longest)
     conversation = _take(session, conversation_id, by=by, now=now, opens=True)
-    _require_reachable(session, conversation)
+    answerable.require(session, conversation)
     is_all_seen = seen_at is None or conversation.last_inbound_at <= seen_at
     conversation.answered_at = now if is_all_seen else seen_at
     delivery = sending.queue(
@@ -237,16 +233,6 @@ def is_claimed(conversation: Conversation, *, now: datetime) -> bool:
     return conversation.claimed_at is not None and conversation.claimed_at > now - CLAIM_EXPIRES_AFTER
 
 
-def is_by_email(conversation: Conversation) -> bool:
-    """Tell whether a conversation is by e-mail, which is answered from a mailbox."""
-    return conversation.sender == senders.EMAIL
-
-
-def can_be_texted(conversation: Conversation) -> bool:
-    """Tell whether there is a number to text: not by e-mail, nor of a call that withheld it."""
-    return not is_by_email(conversation) and not voice.is_withheld(conversation.address)
-
-
 def has_idle_claims(session: Session, *, now: datetime) -> bool:
     """Tell whether somebody has let a conversation lie that they claimed."""
     return session.scalar(sa.select(col(Conversation.id)).where(_is_idle(now)).limit(1)) is not None
@@ -275,10 +261,10 @@ def require_answerable(session: Session, conversation_id: UUID, *, by: Staff, no
         NotAllowed: somebody else has the conversation, or its member must not or can't be texted.
     """
     conversation = session.get(Conversation, conversation_id)
-    if conversation is None:
+    if conversation is None or erasure.is_erased(conversation.address):
         raise NotFound(_GONE)
     _require_free(session, conversation, by=by, now=now)
-    _require_reachable(session, conversation)
+    answerable.require(session, conversation)
 
 
 def _is_idle(now: datetime) -> sa.ColumnElement[bool]:
@@ -299,15 +285,6 @@ def _require_free(session: Session, conversation: Conversation, *, by: Staff, no
     if is_claimed(conversation, now=now) and conversation.claimed_by != by.id:
         told = "Somebody else is answering this one. It is free 15 minutes after their last step."
         raise NotAllowed(told, holder=session.get_one(Staff, conversation.claimed_by).slack_user_id)
-
-
-def _require_reachable(session: Session, conversation: Conversation) -> None:
-    if is_by_email(conversation):
-        raise NotAllowed(_NO_EMAIL)
-    if not can_be_texted(conversation):
-        raise NotAllowed("They called and withheld their number, so there is none to text. Nothing was sent.")
-    if suppression.active(session, conversation.address):
-        raise NotAllowed("They must not be texted: they opted out, or their number is blocked. Nothing was sent.")
 
 
 def _record(

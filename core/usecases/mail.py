@@ -12,7 +12,7 @@ from core.domain import email_events, letter, quoted, senders
 from core.domain.address import masked
 from core.domain.email_events import EmailEvent
 from core.domain.keywords import Reading
-from core.models import Audience, ChannelName, Contact, Delivery, Inbound
+from core.models import Audience, ChannelName, Contact, ConversationStatus, Delivery, Inbound
 from core.usecases import conversations, help_texts, inbound, late, lifting, suppression, topics
 from core.usecases.inbound import Text
 
@@ -43,6 +43,9 @@ def take(
     conversation.blast_id = _answered(session, event.answers) or conversation.blast_id
     if reading.kind == "opt_out":
         _stop(session, kept, reading, theirs, now=now)
+        if reading.certainty == "certain" and suppression.active(session, event.address):
+            # Nobody is to answer them, so they wait for nobody.
+            conversation.status = ConversationStatus.CLOSED
     if reading.kind == "help" and reading.certainty == "certain":
         said = help_texts.answer(session, kept, theirs, channel=ChannelName.EMAIL, now=now).text(organization)
         conversations.tell(session, kept, f"They asked for help. You may answer, from your mailbox:\n{said}", now=now)

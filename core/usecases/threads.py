@@ -10,10 +10,11 @@ from sqlmodel import Session, col
 
 from core.errors import NotFound
 from core.models import Blast, Contact, Conversation, Inbound, Staff, Suppression
-from core.usecases import conversations, inbox, suppression
+from core.usecases import answerable, conversations, erasure, inbox, suppression
 
 # Several texts in a row are one thing to look at.
 _A_WHILE = timedelta(minutes=10)
+_GONE = "This conversation is gone. It was erased or cleaned up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Facts:
     """All that a thread's first message shows. `claimed_by`: a Slack user's id; `blocked`: why they can't be texted.
 
     `answerable`: the blasts that the member may be answering, when there are several; id and name.
+    `is_blocked_at_provider`: no text of ours gets through until they text START, whatever staff allow.
     """
 
     conversation: Conversation
@@ -30,6 +32,7 @@ class Facts:
     blocked: Suppression | None
     opening: Inbound | None
     answerable: Sequence[tuple[UUID, str]] = ()
+    is_blocked_at_provider: bool = False
 
     @property
     def is_suspected(self) -> bool:
@@ -45,7 +48,7 @@ def facts(session: Session, conversation_id: UUID, *, now: datetime) -> Facts:
     """
     conversation = session.get(Conversation, conversation_id)
     if conversation is None:
-        raise NotFound("This conversation is gone. It was erased or cleaned up.")
+        raise NotFound(_GONE)
     contact = session.get(Contact, conversation.contact_id) if conversation.contact_id else None
     blast = session.get(Blast, conversation.blast_id) if conversation.blast_id else None
     is_claimed = conversation.claimed_by is not None and conversations.is_claimed(conversation, now=now)
@@ -58,7 +61,20 @@ def facts(session: Session, conversation_id: UUID, *, now: datetime) -> Facts:
         blocked=suppression.active(session, conversation.address),
         opening=_first(session, conversation_id),
         answerable=_answerable(session, conversation, now=now),
+        is_blocked_at_provider=answerable.is_blocked(session, conversation),
     )
+
+
+def standing(session: Session, conversation_id: UUID, *, now: datetime) -> Facts:
+    """Gather what a modal shows of a conversation, before anything is typed into it.
+
+    Raises:
+        NotFound: there is no such conversation (any more), or whose it was is erased.
+    """
+    found = facts(session, conversation_id, now=now)
+    if erasure.is_erased(found.conversation.address):
+        raise NotFound(_GONE)
+    return found
 
 
 def _answerable(session: Session, conversation: Conversation, *, now: datetime) -> list[tuple[UUID, str]]:

@@ -22,7 +22,7 @@ from core.models import (
     SuppressionCause,
 )
 from core.slack.views import thread
-from core.usecases import inbox, staffing, suppression
+from core.usecases import erasure, inbox, staffing, suppression
 from tests import databases, factories, replies
 from tests.replies import APPROVER, ORGANIZER, SHE, Replies, buttons, elements, shown
 from workers import listening
@@ -148,6 +148,31 @@ def test_an_approver_lets_somebody_be_texted_again(channel: Replies, cause: Supp
         (entry,) = session.scalars(sa.select(AuditEntry).where(col(AuditEntry.action) == "conversation.lift"))
     assert (entry.staff_id, entry.fields["cause"]) == (approver, cause.value)
     assert SHE not in str(entry.fields)
+
+
+def test_who_is_blocked_at_the_provider_is_texted_back_only_after_their_own_start(channel: Replies) -> None:
+    channel.receive("STOP")
+    channel.press(thread.NOTE)
+    channel.submit({"note": "They called and want texts again."})
+    channel.press(thread.LIFT, by=APPROVER)
+    root = channel.messages()[0]
+    assert "blocks our texts until they text START" in shown(root)
+    assert thread.TEXT_BACK not in buttons(root)
+    channel.text("Can I have texts again?")
+    assert thread.TEXT_BACK not in buttons(channel.messages()[-1])
+    channel.text("START")
+    root = channel.messages()[0]
+    assert "the provider blocks" not in shown(root)
+    assert thread.TEXT_BACK in buttons(root)
+
+
+@pytest.mark.parametrize("action_id", [thread.TEXT_BACK, thread.CALL, thread.NOTE, thread.CLOSE])
+def test_a_button_left_over_of_somebody_erased_says_so_at_once(channel: Replies, action_id: str) -> None:
+    with db.transaction() as session:
+        erasure.erase(session, SHE, now=utc_now())
+    channel.press(action_id)
+    assert "is gone" in whispers(channel, ORGANIZER)
+    assert not channel.stage.views_of(ORGANIZER)
 
 
 def test_an_organizer_lifts_nothing(channel: Replies) -> None:

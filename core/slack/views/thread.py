@@ -13,7 +13,7 @@ from core.slack import blocks
 from core.slack.blocks import Block, Element
 from core.slack.views import attached
 from core.slack.views.card import Card
-from core.usecases import conversations, erasure, inbox
+from core.usecases import answerable, erasure, inbox
 from core.usecases.inbox import Waiting
 from core.usecases.threads import Facts
 
@@ -35,6 +35,10 @@ _BLOCKED = {
 _BY_EMAIL = (
     ":email: They wrote by e-mail, which Blast can't send. Answer from your mailbox, write a note here so that the "
     "others know, and close it."
+)
+_OPTED_OUT_BY_EMAIL = ":no_entry_sign: They opted out. Don't answer them from your mailbox either."
+_BLOCKED_AT_PROVIDER = (
+    ":no_entry_sign: They texted STOP: the provider blocks our texts until they text START themselves."
 )
 _WITHHELD = (
     ":telephone_receiver: They called and withheld their number, so they can be neither called nor texted. Write a "
@@ -74,7 +78,7 @@ def render(facts: Facts, *, trusted_host: str) -> Card:
         blocks.section(f"{who}{about}"),
         *opening,
         blocks.context(_state(facts)),
-        *_how_to_answer(facts.conversation),
+        *_how_to_answer(facts),
         *_choice(facts),
         *_buttons(facts),
     ]
@@ -165,17 +169,22 @@ def _does(opening: Inbound | None) -> str:
     return " calls" if opening and any(map(attached.is_recording, opening.media)) else " writes"
 
 
-def _how_to_answer(conversation: Conversation) -> list[Block]:
-    if conversations.is_by_email(conversation):
-        return [blocks.context(_BY_EMAIL)]
-    return [blocks.context(_WITHHELD)] if voice.is_withheld(conversation.address) else []
+def _how_to_answer(facts: Facts) -> list[Block]:
+    if answerable.is_by_email(facts.conversation):
+        may_be_answered = facts.blocked is None or facts.blocked.cause is SuppressionCause.HARD_FAILURE
+        return [blocks.context(_BY_EMAIL)] if may_be_answered else []
+    return [blocks.context(_WITHHELD)] if voice.is_withheld(facts.conversation.address) else []
 
 
 def _state(facts: Facts) -> str:
     if facts.is_suspected:
         return _SUSPECTED
     if facts.blocked:
-        return _BLOCKED[facts.blocked.cause]
+        is_by_email = answerable.is_by_email(facts.conversation)
+        is_opt_out = facts.blocked.cause is SuppressionCause.OPT_OUT
+        return _OPTED_OUT_BY_EMAIL if is_by_email and is_opt_out else _BLOCKED[facts.blocked.cause]
+    if facts.is_blocked_at_provider:
+        return _BLOCKED_AT_PROVIDER
     if facts.conversation.status is ConversationStatus.CLOSED:
         return ":white_check_mark: Closed. It opens again when they write."
     if facts.claimed_by:
@@ -187,7 +196,7 @@ def _state(facts: Facts) -> str:
 
 def _is_silent(facts: Facts) -> bool:
     """Tell whether there is nothing to offer: they can't be texted, and nothing is to be decided."""
-    return facts.blocked is not None and not facts.is_suspected
+    return (facts.blocked is not None or facts.is_blocked_at_provider) and not facts.is_suspected
 
 
 def _buttons(facts: Facts) -> list[Block]:
@@ -282,19 +291,19 @@ def render_waiting(facts: Facts) -> Card:
 
 def _ending(conversation: Conversation) -> str:
     """Return as much of an address as a channel may know."""
-    if conversations.is_by_email(conversation):
+    if answerable.is_by_email(conversation):
         return blocks.escape(address.masked(conversation.address))
     return "number withheld" if voice.is_withheld(conversation.address) else f"…{conversation.address[-4:]}"
 
 
 def _text_back(facts: Facts) -> list[Element]:
-    if not conversations.can_be_texted(facts.conversation):
+    if facts.is_blocked_at_provider or not answerable.can_be_texted(facts.conversation):
         return []
     return [blocks.button("Text back", TEXT_BACK, str(facts.conversation.id), style="primary")]
 
 
 def _call(facts: Facts) -> list[Element]:
-    if not conversations.can_be_texted(facts.conversation):
+    if not answerable.can_be_texted(facts.conversation):
         return []
     return [blocks.button("Schedule a call", CALL, str(facts.conversation.id))]
 
