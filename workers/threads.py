@@ -156,6 +156,16 @@ def _call_due(gateway: Gateway, payload: Mapping[str, Any]) -> None:
     gateway.post(channel, drawn.text, blocks=drawn.blocks, thread_ts=ts)
 
 
+def _call_erased(gateway: Gateway, payload: Mapping[str, Any]) -> None:
+    """Take a call's note and buttons away."""
+    drawn = view_of_calls.render_erased()
+    try:
+        gateway.update(payload["channel"], payload["message_ts"], drawn.text, blocks=drawn.blocks)
+    except SlackFailed as failure:
+        if not failure.is_about_gone_message:
+            raise
+
+
 TELLERS: Mapping[str, Callable[[Gateway, Mapping[str, Any]], None]] = MappingProxyType(
     {
         "message.received": _received,
@@ -163,6 +173,7 @@ TELLERS: Mapping[str, Callable[[Gateway, Mapping[str, Any]], None]] = MappingPro
         "conversation.waiting": _waiting,
         "call.changed": _call_changed,
         "call.due": _call_due,
+        "call.erased": _call_erased,
     }
 )
 

@@ -158,6 +158,15 @@ class CallDue(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CallErased(Event):
+    """Whom a shown call was to was erased; its message says no more of it, and offers nothing."""
+
+    name: ClassVar[str] = "call.erased"
+    channel: str
+    message_ts: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillRequested(Event):
     """An admin wants history gone through for opt-outs and dead numbers; they are told what came of it.
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core import outbox
-from core.domain.events import ConversationChanged, FileErased, RecordingUnwanted
+from core.domain.events import CallErased, ConversationChanged, FileErased, RecordingUnwanted
 from core.domain.lifecycles import DeliveryStatus
 from core.errors import IllegalMove, NotFound
 from core.models import (
@@ -168,6 +168,11 @@ def _erase_drafts(session: Session, known: Sequence[str]) -> None:
 def _erase_calls(session: Session, known: Sequence[str], nobody: str, now: datetime) -> int:
     """Forget that staff called her, and she us; returns how often. What she left goes at the provider as well."""
     theirs = sa.select(col(Conversation.id)).where(_is_at(known))
+    shown = sa.select(col(Conversation.thread_channel), col(Call.message_ts)).join_from(
+        Call, Conversation, col(Call.conversation_id) == col(Conversation.id)
+    )
+    for channel, message_ts in session.execute(shown.where(_is_at(known), col(Call.message_ts) != "")).all():
+        outbox.record(session, CallErased(channel, message_ts), now=now)
     _change(session, sa.delete(Call).where(col(Call.conversation_id).in_(theirs)))
     hers = sa.select(IncomingCall).where(col(IncomingCall.address).in_(known)).with_for_update()
     calls = session.scalars(hers).all()

@@ -12,7 +12,7 @@ from core import db, settings
 from core.clock import utc_now
 from core.models import Call, CallStatus
 from core.slack.views import calls, thread
-from core.usecases import inbox
+from core.usecases import erasure, inbox
 from tests import replies
 from tests.replies import APPROVER, ORGANIZER, SHE, Replies, buttons, shown
 from workers import listening
@@ -94,6 +94,17 @@ def test_who_calls_is_reminded_and_alone_sees_the_number(channel: Replies) -> No
     assert SHE not in str(channel.stage.whispers_to(ORGANIZER))
     assert SHE in str(channel.stage.whispers_to(APPROVER))
     assert SHE not in str(channel.messages())
+
+
+def test_a_call_to_somebody_erased_offers_nothing_any_more(channel: Replies) -> None:
+    plan(channel)
+    with db.transaction() as session:
+        erasure.erase(session, SHE, now=utc_now())
+    channel.tell()
+    message = channel.messages()[-1]
+    assert "was erased" in shown(message)
+    assert "roof" not in shown(message)
+    assert buttons(message) == []
 
 
 def test_a_call_done_meanwhile_is_not_brought_to_mind(channel: Replies) -> None:

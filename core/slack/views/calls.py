@@ -22,6 +22,7 @@ _HEADS = {
     CallStatus.CANCELLED: ":x: Call cancelled: it was planned for {when} by {who}.",
     CallStatus.MISSED: ":warning: Call missed: it was planned for {when} by {who}.",
 }
+_ERASED = "Whom this call was to was erased. It won't take place."
 _OUT_OF_REACH = ":no_entry_sign: They have opted out since, or their number is blocked. Don't call; cancel the call."
 
 
@@ -79,6 +80,11 @@ def render_due(shown: Shown, facts: Facts) -> Card:
     told = f":telephone_receiver: {blocks.person(shown.caller)}: it is time to call {thread.whom(facts)}."
     warning = [blocks.context(_OUT_OF_REACH)] if facts.blocked else []
     return Card(told, [blocks.section(told), *warning, *blocks.actions(_buttons(shown))])
+
+
+def render_erased() -> Card:
+    """Draw what is left of a call to somebody who was erased."""
+    return Card(_ERASED, [blocks.context(_ERASED)])
 
 
 def number(told: str) -> str:
