@@ -93,7 +93,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask; scripts are never asked.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget somebody: contact, memberships, what was said, and her address; an opt-out is kept as evidence."""
+    """Forget somebody: contact, memberships, what was said, and her address, unless it must not be messaged."""
     from dataclasses import asdict
 
     from core import db

@@ -40,24 +40,28 @@ _LEAVING = (DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was forgotten. `is_suppressed`: whether the address stays out of reach."""
+    """What was forgotten. `suppressions`: those that went, or lost all but cause and time.
+
+    `is_suppressed`: whether the address stays out of reach.
+    """
 
     contacts: int
     deliveries: int
     texts: int
     conversations: int
+    suppressions: int
     is_suppressed: bool
 
 
 def erase(session: Session, address: str, *, now: datetime) -> Erased:
     """Forget whose address this is, and all that was said; counts stay right, and nothing more is sent there.
 
-    Suppressions are kept by address: they are the evidence of an opt-out, and what keeps a later import from texting
-    somebody who said STOP; while one holds, so is what the provider blocks, so that a START is answered once. Of
-    messages the row is kept, without words, under a name that leads nowhere.
+    That she opted out, or that staff stopped her messages, is kept by address while it holds, with its cause and time:
+    it keeps a later import from texting somebody who said STOP. While it does, so is what the provider blocks, so that
+    a START is answered once. Of messages the row is kept, without words, under a name that leads nowhere.
 
     Raises:
-        NotFound: nothing is kept of it, or a suppression only.
+        NotFound: nothing is kept of it, or only what must keep it from being messaged.
         IllegalMove: a message is just leaving, and its outcome couldn't be told any more.
     """
     is_hers = (col(Contact.phone) == address) | (col(Contact.email) == address)
@@ -81,11 +85,13 @@ def erase(session: Session, address: str, *, now: datetime) -> Erased:
         texts=_erase_texts(session, known, nobody, now),
         deliveries=_erase_deliveries(session, known, nobody, now),
         conversations=_erase_conversations(session, known, nobody, now),
+        suppressions=suppression.forget(session, known),
         is_suppressed=any(suppression.active(session, each) for each in known),
     )
     if not erased.is_suppressed:
         _change(session, sa.delete(ProviderBlock).where(col(ProviderBlock.address).in_(known)))
-    if not (calls or erased.contacts or erased.deliveries or erased.texts or erased.conversations):
+    told = (erased.contacts, erased.deliveries, erased.texts, erased.conversations, erased.suppressions)
+    if not (calls or any(told)):
         kept = " but that it must not be messaged" if erased.is_suppressed else ""
         raise NotFound(f"Nothing is kept of this address{kept}.")
     session.add(AuditEntry(at=now, action="contact.erase", staff_id=None, fields={"deliveries": erased.deliveries}))

@@ -1,5 +1,6 @@
 """Who must not be messaged: put on the list, taken off it, and why; the next claim minds it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +21,8 @@ LIKELY = "likely"
 UNSAVED = "unsaved"
 # The same for the text that leaves a topic, while it can't be told which: of everything, until the text is taken in.
 UNSAVED_TOPIC = "unsaved topic"
+# The source of what still holds of somebody who was erased: where it came from is forgotten.
+ERASED = "erased"
 _UNTIL_THEN = (LIKELY, UNSAVED, UNSAVED_TOPIC)
 # Whoever writes START has a working phone and wants texts; what staff decided is staff's to undo.
 MEMBERS_MAY_LIFT = frozenset({SuppressionCause.OPT_OUT, SuppressionCause.HARD_FAILURE})
@@ -207,6 +210,21 @@ def _is_of_same_request(found: Suppression) -> sa.ColumnElement[bool]:
         col(Suppression.cause) == found.cause,
         sa.or_(is_of_text, is_at_once),
     )
+
+
+def forget(session: Session, addresses: Sequence[str]) -> int:
+    """Forget of these addresses what holds no more and what failed, and of the rest all but cause, scope and time.
+
+    Returns how many this changed.
+    """
+    is_theirs = col(Suppression.address).in_(addresses)
+    is_over = ~_ACTIVE | (col(Suppression.cause) == SuppressionCause.HARD_FAILURE)
+    unsynced = {"synchronize_session": False}
+    gone = session.execute(sa.delete(Suppression).where(is_theirs, is_over).execution_options(**unsynced))
+    blank = {"source": ERASED, "error_code": 0, "strikes": 0, "delivery_id": None, "inbound_id": None, "staff_id": None}
+    blanking = sa.update(Suppression).where(is_theirs, col(Suppression.source) != ERASED).values(**blank)
+    left = session.execute(blanking.execution_options(**unsynced))
+    return int(gone.rowcount + left.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
 
 
 def start(session: Session, address: str, *, now: datetime) -> bool:
