@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from core.domain import address, markup
+from core.domain import address, automatic, markup
 from core.errors import Invalid
 
 # SendGrid, Postmark, Mailgun and SES each have their own word for the same thing; of what is noted nothing follows.
@@ -73,7 +73,7 @@ class EmailEvent:
     """One event. `key`: the provider's id of it, or a hash of all that it says.
 
     Of a reply: `address` and `name` are its writer's, `subject` and `text` what it says, `answers` the ids of the
-    messages that it answers, the latest first.
+    messages that it answers, the latest first; `is_automatic`: a program answered, as when somebody is out of office.
     """
 
     kind: str
@@ -85,6 +85,7 @@ class EmailEvent:
     text: str = ""
     name: str = ""
     answers: tuple[str, ...] = ()
+    is_automatic: bool = False
 
 
 def read(item: Any) -> EmailEvent:
@@ -99,6 +100,7 @@ def read(item: Any) -> EmailEvent:
     told = {key: _value(event, names) for key, names in _NAMES.items()}
     kind = _kind(event, told["kind"])
     writer, name = _writer(_value(event, _WRITERS)) if kind == "replied" else ("", "")
+    headers = _headers(event) if kind == "replied" else {}
     return EmailEvent(
         kind=kind,
         key=told["key"] if _is_key(told["key"]) else digest(item),
@@ -108,7 +110,8 @@ def read(item: Any) -> EmailEvent:
         subject=told["subject"][:_LONGEST],
         text=_text(told["text"], told["html"]) if kind == "replied" else "",
         name=name,
-        answers=_answers(event) if kind == "replied" else (),
+        answers=_answers(headers),
+        is_automatic=kind == "replied" and automatic.is_automatic(headers, told["subject"]),
     )
 
 
@@ -200,13 +203,18 @@ def _text(text: str, html: str) -> str:
     return (markup.text_of(text or html) if is_markup else text)[:_LONGEST_TEXT]
 
 
-def _answers(event: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the ids in In-Reply-To and References, given by name, in a list of headers, or as the headers' text."""
-    headers = {name.lower(): _value(event, (name,)) for name in event if name.lower() in _ANSWERS}
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers given by name, in a list of headers, or as the headers' text; by names in small letters."""
+    named = (*_ANSWERS, *automatic.HEADERS)
+    headers = {name.lower(): _value(event, (name,)) for name in event if name.lower() in named}
     listed = event.get("Headers") or event.get("message-headers") or event.get("headers") or ()
     for name, value in _pairs(listed):
-        if name.lower() in _ANSWERS:
-            headers.setdefault(name.lower(), value)
+        headers.setdefault(name.lower(), value)
+    return headers
+
+
+def _answers(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the ids in In-Reply-To and References."""
     direct, *others = (_MESSAGE_ID.findall(headers.get(name, "")[: 100 * _LONGEST]) for name in _ANSWERS)
     return tuple(dict.fromkeys([*direct, *reversed(others[0])]))[:_MOST_ANSWERED]
 

@@ -26,7 +26,8 @@ def take(
     """Keep an answer and do what it asks; returns how it was read, or None when it was taken before.
 
     Certain opt-outs are suppressed at once, likely ones until staff have looked. Nothing is answered by itself (staff
-    see what HELP is best answered), and nobody is let in again by an e-mail: its words are staff's to read.
+    see what HELP is best answered), and nobody is let in again by an e-mail: its words are staff's to read. What a
+    program sends, such as that somebody is out of office, asks for nothing, and waits for no answer.
     `sent_at`: when one that is taken in late came; who was let in since stays so.
     """
     # Where no words are found, staff read it whole: what stands below an unmarked quotation may be theirs.
@@ -38,6 +39,11 @@ def take(
     kept = inbound.keep(session, text, reading, at=min(sent_at or now, now))
     if kept is None:
         return None
+    if _is_by_program(event):
+        conversations.tell(
+            session, kept, f"An automatic e-mail came; nobody waits for an answer:\n{kept.body}", now=now
+        )
+        return reading
     conversation = conversations.receive(session, kept, now=now)
     # What an e-mail says itself that it answers is surer than what its words sound like.
     conversation.blast_id = _answered(session, event.answers) or conversation.blast_id
@@ -65,7 +71,14 @@ def _words(event: EmailEvent) -> str:
     return quoted.own_words(event.text) or _subject(event)
 
 
+def _is_by_program(event: EmailEvent) -> bool:
+    # What mail programs send by themselves for “Unsubscribe” is asked for by a person.
+    return event.is_automatic and letter.read(_subject(event)).kind != "opt_out"
+
+
 def _read(session: Session, event: EmailEvent, theirs: list[Audience]) -> Reading:
+    if _is_by_program(event):
+        return Reading("none", "none")
     return letter.read(_words(event), topics=[each.name for each in theirs], names=_names(session, event))
 
 
