@@ -96,10 +96,16 @@ async function refetch() {
 }
 
 async function fetchOpen(number) {
-  if (!phoneOf(number).messages.length) return; // a phone that nobody has texted yet is unknown there
+  if (!phoneOf(number).messages.length && !(await isKnown(number))) return;
   const answer = await attempt(() => get(`/ui/phones?phone=${encodeURIComponent(number)}`));
   if (answer) state.phones.set(number, answer.phones[0]);
   mark("conversation", "phone-list");
+}
+
+/** A phone that nobody has texted yet is unknown there, and to ask for it would be refused. */
+async function isKnown(number) {
+  const answer = await attempt(() => get(`/ui/phones?q=${number.replace(/\D/g, "")}`));
+  return answer?.phones.some((phone) => phone.phone === number) ?? false;
 }
 
 function drawList() {
