@@ -24,6 +24,7 @@ from core.usecases import approval, composing, reports
 from core.usecases.previewing import Preview
 from core.usecases.reports import Progress
 
+_SHORTEST_ID = 4  # characters of an id's start that name a blast
 _BEFORE_START = frozenset({BlastStatus.DRAFT, BlastStatus.IN_REVIEW, BlastStatus.APPROVED})
 
 
@@ -86,7 +87,7 @@ def find(session: Session, words: str) -> Blast:
     Of several with one name it is the one that is on its way, so that nobody stops another; else the newest.
 
     Raises:
-        Invalid: nothing was named.
+        Invalid: nothing was named, or what several ids start with.
         NotFound: there is none.
     """
     wanted = words.strip().strip("\"“”'")
@@ -94,18 +95,20 @@ def find(session: Session, words: str) -> Blast:
         raise Invalid("Say which blast: its name or the start of its id. `/blast list` shows them.")
     text_id = sa.func.replace(sa.cast(col(Blast.id), sa.Text()), "-", "")
     prefix = wanted.lower().replace("-", "")
-    is_id = text_id.startswith(prefix, autoescape=True) if len(prefix) >= 8 else sa.false()
+    is_id = text_id.startswith(prefix, autoescape=True) if len(prefix) >= _SHORTEST_ID else sa.false()
     is_named = sa.func.lower(col(Blast.name)) == wanted.lower()
     is_under_way = col(Blast.status).in_((BlastStatus.SENDING, BlastStatus.PAUSED, BlastStatus.APPROVED))
-    found = session.scalar(
-        sa.select(Blast)
+    found = session.execute(
+        sa.select(Blast, is_named.label("is_named"))
         .where(is_id | is_named)
         .order_by(is_named.desc(), is_under_way.desc(), col(Blast.created_at).desc())
-        .limit(1)
-    )
-    if found is None:
+        .limit(2)
+    ).all()
+    if not found:
         raise NotFound(f"There is no blast called “{wanted[:80]}”. `/blast list` shows those there are.")
-    return found
+    if len(found) > 1 and not found[0].is_named:
+        raise Invalid(f"The ids of several blasts start with “{wanted[:80]}”. Write more of it, or the name.")
+    return found[0].Blast
 
 
 def _audience_names(session: Session, blast_id: UUID) -> list[tuple[str, bool]]:
