@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -24,6 +25,20 @@ _ROOT = Path(__file__).resolve().parent.parent
 A_SENDER = "TWILIO_SENDERS|TWILIO_MESSAGING_SERVICE_SID|TWILIO_FROM_NUMBER"
 # What we are called where ORGANIZATION_NAME isn't set.
 UNNAMED = "our organization"
+# What pydantic calls what is wrong with a value.
+_LIMITS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
+_WANTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "decimal": "a number",
+    "finite": "a number",
+    "bool": "true or false",
+}
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -281,8 +296,25 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(_env_file=env_file, **overrides)
     except ValidationError as errors:
-        lines = [f"{'.'.join(map(str, e['loc'])).upper() or 'Settings'}: {e['msg']}" for e in errors.errors()]
-        raise Misconfigured("; ".join(lines)) from None
+        raise Misconfigured(" ".join(_sentence(each) for each in errors.errors())) from None
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    """Say in our words what is wrong with a setting."""
+    name = ".".join(map(str, error["loc"])).upper()
+    told = _said(error["type"], error.get("ctx", {})).rstrip(".")
+    is_verb = told.startswith(("must ", "has ", "can't "))
+    return f"{name} {told}." if name and is_verb else f"{name}: {told}." if name else f"{told}."
+
+
+def _said(kind: str, context: Mapping[str, Any]) -> str:
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _LIMITS:
+        name, words = _LIMITS[kind]
+        return f"must be {words} {context[name]}"
+    wanted = next((words for start, words in _WANTED.items() if kind.startswith(start)), "")
+    return f"must be {wanted}" if wanted else "can't be taken. See .env.example"
 
 
 @lru_cache(maxsize=1)

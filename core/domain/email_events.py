@@ -171,6 +171,8 @@ def _kind(event: Mapping[str, Any], said: str) -> str:
     kind = _WORDS.get(_letters(said))
     if not said and any(name in event for name in _CAME_IN) and _value(event, _WRITERS):
         kind = "replied"
+    if kind is None and not said:
+        raise Invalid("It doesn't say what has happened to an e-mail.")
     if kind is None:
         raise Invalid(f"“{said[:40]}” isn't an event of an e-mail that we know.")
     if kind == "bounced":

@@ -92,6 +92,26 @@ def test_what_would_break_later_is_refused_at_the_start(
     assert value not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("PORT=many", "PORT must be a whole number."),
+        ("PORT=-1", "PORT must be at least 0."),
+        ("QUIET_STATES=maybe", "QUIET_STATES must be true or false."),
+        ("LOG_LEVEL=LOUD", "LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR."),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, clean_environment: None, line: str, sentence: str
+) -> None:
+    name, _, value = line.partition("=")
+    monkeypatch.setenv("ENV_FILE", "")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured) as refused:
+        load()
+    assert str(refused.value) == sentence
+
+
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide what this machine sets."""
