@@ -83,7 +83,8 @@ def _segments(text: str) -> dict[str, Any]:
     measure = message.measure(text)
     return {
         "encoding": measure.encoding,
-        "segments": measure.segments,
+        # The provider counts an empty text as one, but it is never sent.
+        "segments": measure.segments if text else 0,
         "units": measure.units,
         "culprits": list(measure.culprits),
     }

@@ -108,7 +108,8 @@ def find(session: Session, words: str) -> Blast:
         raise NotFound(f"There is no blast called “{wanted[:80]}”. `/blast list` shows those there are.")
     if len(found) > 1 and not found[0].is_named:
         raise Invalid(f"The ids of several blasts start with “{wanted[:80]}”. Write more of it, or the name.")
-    return found[0].Blast
+    blast: Blast = found[0].Blast
+    return blast
 
 
 def _audience_names(session: Session, blast_id: UUID) -> list[tuple[str, bool]]:

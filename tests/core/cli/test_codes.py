@@ -14,6 +14,7 @@ def test_segments_are_counted(bare: Blast) -> None:
     told = bare.fine("segments", "Meeting at 6 — come", "--json").json
     assert told == {"encoding": "UCS-2", "segments": 1, "units": 19, "culprits": ["—"]}
     assert "GSM-7" in bare.fine("segments", "Meeting at 6").out
+    assert bare.fine("segments", "", "--json").json["segments"] == 0
 
 
 def test_texts_from_stdin_are_answered_line_by_line(bare: Blast) -> None:

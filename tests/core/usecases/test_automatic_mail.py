@@ -23,7 +23,7 @@ def take(session: Session, text: str = AWAY, **values: Any) -> None:
     mail.take(session, event, organization="Us", now=NOON)
 
 
-AUTOMATIC = [
+AUTOMATIC: list[dict[str, Any]] = [
     {"Headers": [{"Name": "Auto-Submitted", "Value": "auto-replied"}]},
     {"message-headers": [["X-Autoreply", "yes"]]},
     {"headers": "Received: from x\nPrecedence: auto_reply\n"},
@@ -32,7 +32,7 @@ AUTOMATIC = [
     {"subject": "Automatic reply: Rent meeting"},
     {"subject": "Out of office"},
 ]
-WRITTEN = [
+WRITTEN: list[dict[str, Any]] = [
     {"Headers": [{"Name": "Auto-Submitted", "Value": "no (a person)"}]},
     {"headers": {"X-Auto-Response-Suppress": "All"}, "subject": "Re: Rent meeting"},
     {"headers": {"Message-ID": "<1@x>"}, "subject": "Out of office"},

@@ -1,5 +1,7 @@
 """Of why somebody who was erased was out of reach, nothing stays but what must keep her from being messaged."""
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -51,7 +53,7 @@ def test_of_what_must_keep_her_from_being_messaged_only_cause_and_time_stay(
     session: Session, cause: SuppressionCause
 ) -> None:
     delivery, staff = factories.delivery(session, 3), factories.staff(session)
-    values = {"error_code": 21610, "strikes": 1, "delivery_id": delivery.id, "staff_id": staff.id}
+    values: dict[str, Any] = {"error_code": 21610, "strikes": 1, "delivery_id": delivery.id, "staff_id": staff.id}
     suppression.suppress(session, SHE, cause=cause, source="receipt", now=NOON, **values)
     assert erasure.erase(session, SHE, now=NOON).is_suppressed
     session.expire_all()
