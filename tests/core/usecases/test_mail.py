@@ -13,7 +13,7 @@ from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.errors import NotAllowed
 from core.models import ChannelName, Conversation, Delivery, Inbound, OutboxEvent, Role
 from core.slack.views import thread
-from core.usecases import backfill, conversations, inbound, inbox, mail, processors, suppression, threads, topics
+from core.usecases import backfill, conversations, inbound, mail, processors, suppression, threads, topics
 from core.usecases.inbound import Text
 from core.usecases.processors import House
 from tests import factories
@@ -321,27 +321,6 @@ def test_it_can_not_be_texted_back_and_says_so(session: Session) -> None:
     assert "by e-mail" in drawn
     assert thread.TEXT_BACK not in drawn
     assert thread.CLOSE in drawn
-
-
-def drawn(session: Session) -> str:
-    return str(thread.render(threads.facts(session, conversation(session).id, now=NOON), trusted_host=""))
-
-
-def test_who_opted_out_by_email_waits_for_nobody_and_is_not_to_be_answered(session: Session) -> None:
-    take(session, "Unsubscribe" + QUOTED)
-    assert inbox.listed(session) == []
-    assert "They opted out. Don't answer them" in drawn(session)
-    assert "Answer from your mailbox" not in drawn(session)
-    with pytest.raises(NotAllowed, match="must not be texted"):
-        conversations.require_answerable(session, conversation(session).id, by=factories.staff(session), now=NOON)
-
-
-def test_what_may_be_an_opt_out_by_email_waits_for_a_decision_only(session: Session) -> None:
-    take(session, "please cancel")
-    assert held(session) == suppression.LIKELY
-    assert len(inbox.listed(session)) == 1
-    assert thread.NOT_OPT_OUT in drawn(session)
-    assert "Answer from your mailbox" not in drawn(session)
 
 
 def test_where_no_words_of_theirs_are_found_staff_read_all(session: Session) -> None:
