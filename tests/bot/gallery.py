@@ -142,6 +142,7 @@ def _calls() -> Iterator[Drawn]:
         yield Drawn("calls.render", "message", calls.render(shown).blocks)
         for facts in (_conversation(), _conversation(_suppression("inbound"))):
             yield Drawn("calls.render_due", "message", calls.render_due(shown, facts).blocks)
+    yield Drawn("calls.render_erased", "message", calls.render_erased().blocks)
     yield Drawn("calls.number", "message", [blocks.section(calls.number(phone(1)))])
 
 

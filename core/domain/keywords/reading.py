@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final, Literal
 
 from core.domain.keywords import tables
@@ -65,6 +66,7 @@ def read(text: str, *, topics: Collection[str] = (), model: Model = _MODEL) -> R
         or _with_topic(words, topics)
         or _among_courtesies(words)
         or _by_meaning(words, model, asking=asking)
+        or _at_first(words)
         or NOTHING
     )
 
@@ -126,6 +128,15 @@ def _among_courtesies(words: Sequence[str]) -> Reading | None:
         return Reading(strong, "likely" if joking or to_a_friend else "certain", tables.as_key(words))
     plain = _core(words, _TABLES.polite, "plain")
     return Reading(plain, "likely", tables.as_key(words)) if plain else None
+
+
+def _at_first(words: Sequence[str]) -> Reading | None:
+    """Read `STOP. See you on Monday`: who begins with it and says no more in that breath may mean it."""
+    first = list(takewhile(lambda word: word != BREAK, words))
+    is_joke = not (_TABLES.laughter | _TABLES.vocatives).isdisjoint(words)
+    if is_joke or _keyword(tables.as_key(first)) != ("opt_out", "strong"):
+        return None
+    return Reading("opt_out", "likely", tables.as_key(first))
 
 
 def _core(words: Sequence[str], fillers: Collection[str], strength: str) -> Asked | None:

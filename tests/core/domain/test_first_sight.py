@@ -61,6 +61,7 @@ def test_a_denied_or_reported_request_asks_for_nothing(text: str) -> None:
         "why don't you take me off", "you never removed me", "if you don't remove me I'll report you",
         "didn't I ask you to stop", "I don't want to stay on the list", "por qué no me quitan de la lista",
         "I don't know who this is but don't text me again", "why won't you stop texting me",
+        "STOP. See you on Monday", "STOP\n\nIs there parking?",
         "stop the church texts", "stop the rent texts please", "sorry my english. I want no more message from you",
     ],
 )  # fmt: skip

@@ -17,7 +17,7 @@ from core.domain import letter
         ("please stop\nemailing me", "certain"),
         ("Unsubscribe\nfrom your newsletter please", "certain"),
         ("I moved. " * 400 + "\nPlease unsubscribe me", "certain"),
-        ("Stop\nBy my house when you can", None),
+        ("Stop\nBy my house when you can", "likely"),
         ("Stop\nThanks\nby my house", "likely"),
         ("who is this\nstop", "likely"),
         ("Stop\nby my house", None),

@@ -78,6 +78,7 @@ class Contest(model.Life):
         def hold(claims: Any) -> None:
             assert not {claim.address for claim in claims} & stopped, "it was claimed after a STOP was committed"
             process.held += sorted(claims)
+            self.claimed_by |= {claim.id: SENDER for claim in claims}
 
         def claim(session: Session) -> Any:
             return list(sending.claim(session, blast_id, sender=SENDER, limit=4, hourly_cap=4, now=now))
