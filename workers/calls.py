@@ -27,7 +27,7 @@ _OUR_OWN_REFUSAL = 400
 
 
 class Held(NamedTuple):
-    """A claim in hand, since when; with the moment at which it may leave and how late, all on the monotonic clock."""
+    """A claim in hand, and since when it may be out of date; its moment, and how late. All on the monotonic clock."""
 
     claim: Claimed
     since: float

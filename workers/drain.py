@@ -12,7 +12,7 @@ import structlog
 
 from core.domain.channel import Channel
 from core.usecases.sending import Claimed, Claims
-from workers.calls import Calls, Held, watched
+from workers.calls import MOST_HELD_S, Calls, Held, watched
 from workers.grants import Grants, Pacing
 from workers.recorder import Book, Recorder
 from workers.transactions import End, GaveUp, beside, soon
@@ -25,6 +25,8 @@ _AHEAD_OF_PACE_S = 0.3
 # So long before the next moment of a pace is free, more is claimed.
 _CLAIMED_BEFORE_S, _CLAIMED_BEFORE_OF_SLOW_S, _SLOW_PER_S = 0.15, 0.3, 2.0
 _MOST_CLAIMED = 500
+# A claim is slow when it takes so much of the time for which its texts may be held.
+_SLOW_SHARE = 0.3
 _MOST_HELD = 1000
 _SMOOTHING = 0.5
 # A process that is told to stop has ten seconds. What has no answer by then is unknown; what couldn't be written down,
@@ -88,6 +90,7 @@ class Drain:
         self._claimed_before_s = _CLAIMED_BEFORE_OF_SLOW_S if per_s and per_s <= _SLOW_PER_S else _CLAIMED_BEFORE_S
         self._rate = per_s / 2 if per_s else speed.in_flight * 4.0
         self._measured = (monotonic(), 0)
+        self._most_claimed = _MOST_CLAIMED
         self._low = -1.0  # so few held that it is time to claim; a pace has its own time
         self._swept_at = 0.0
         self._hung_after = -1  # so many calls were made when claims came back from waiting for one
@@ -170,8 +173,8 @@ class Drain:
             self._is_dry = False
         if claims:
             self._measure()
-            since = monotonic()
-            self._hold([Held(claim, since) for claim in claims])
+            self._note_slowness(claims)
+            self._hold([Held(claim, claims.since) for claim in claims])
 
     def _hold(self, claims: Sequence[Held]) -> None:
         if self._grants:
@@ -201,13 +204,13 @@ class Drain:
             is_reserved = self._grants.free_in > self._claimed_before_s
             if is_reserved or not self._calls.free or self._grants.waiting > ahead / 2:
                 return 0
-            return min(math.ceil(ahead) - self._grants.waiting, _MOST_CLAIMED)
+            return min(math.ceil(ahead) - self._grants.waiting, self._most_claimed)
         self._low = ahead / 2
         idle = max(self._calls.most - self._calls.busy, 0)
         is_hung = not idle and self._calls.made == self._hung_after
         if is_hung or self._held > self._low + idle:
             return 0
-        return min(max(math.ceil(ahead) + idle - self._held, 1), _MOST_CLAIMED)
+        return min(max(math.ceil(ahead) + idle - self._held, 1), self._most_claimed)
 
     def _measure(self) -> None:
         since, made = self._measured
@@ -216,6 +219,14 @@ class Drain:
             self._rate += _SMOOTHING * (latest - self._rate)
             self._rate = min(self._rate, self._speed.segments_per_s or math.inf)
         self._measured = (monotonic(), self._calls.made)
+
+    def _note_slowness(self, claims: Claims) -> None:
+        """Claim fewer while a claim takes much of the time in which its texts must leave."""
+        took_s = monotonic() - claims.since
+        if took_s > MOST_HELD_S:
+            log.warning("claim.too_slow", count=len(claims), seconds=round(took_s, 1))
+        is_slow = took_s > MOST_HELD_S * _SLOW_SHARE
+        self._most_claimed = max(len(claims) // 2, 1) if is_slow else min(self._most_claimed * 2, _MOST_CLAIMED)
 
     def _stir(self) -> None:
         self._stirred.set()

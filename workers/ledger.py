@@ -64,21 +64,25 @@ class Ledger:
         """Claim of the one blast that runs; returns None where others may claim for the same people."""
         with db.transaction() as session:
             among_others(session, _CLAIMS, patience_s=_PATIENCE_S)
-            now, runs = utc_now(), sending.running(session)
+            claims, now, runs = Claims(), utc_now(), sending.running(session)
             if len(runs) > 1 or runs != self._seen or sending.has_urgent(session, self._sender, now=now):
                 return None
-            return self._take(session, runs, limit, has_urgent=False, now=now)
+            self._take(claims, session, runs, limit, has_urgent=False, now=now)
+        return claims
 
     def _claim_alone(self, limit: int) -> Claims:
         with db.transaction() as session:
             alone(session, _CLAIMS, patience_s=_PATIENCE_S)
-            now, runs = utc_now(), sending.running(session)
+            claims, now, runs = Claims(), utc_now(), sending.running(session)
             has_urgent = sending.has_urgent(session, self._sender, now=now)
             self._seen, self._is_crowded = runs, len(runs) > 1 or has_urgent
-            return self._take(session, runs, limit, has_urgent=has_urgent, now=now)
+            self._take(claims, session, runs, limit, has_urgent=has_urgent, now=now)
+        return claims
 
-    def _take(self, session: Session, runs: Sequence[Run], limit: int, *, has_urgent: bool, now: datetime) -> Claims:
-        config, claims = settings.current(), Claims()
+    def _take(
+        self, claims: Claims, session: Session, runs: Sequence[Run], limit: int, *, has_urgent: bool, now: datetime
+    ) -> None:
+        config = settings.current()
         limit = self._may_try(session, config, limit, now)
         allowed = self._allowance(session, config, now)
         if has_urgent:
@@ -95,7 +99,6 @@ class Ledger:
         self._spend(session, config, len(claims), now)
         if self._is_probing and claims:
             failover.trying(session, self._provider, now=now)
-        return claims
 
     def _add(self, claims: Claims, session: Session, lane: UUID | None, limit: int, now: datetime) -> Claims:
         config = settings.current()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from time import monotonic
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -64,11 +65,15 @@ class Run(NamedTuple):
 
 
 class Claims(list[Claimed]):
-    """What a claim brought. `looked_at`: how many rows it decided on, also those that it skipped or put off."""
+    """What a claim brought. `looked_at`: how many rows it decided on, also those that it skipped or put off.
+
+    `since`: it knows of no STOP, pause or cancel that came later (on the monotonic clock, seconds).
+    """
 
     def __init__(self, claimed: Iterable[Claimed] = (), *, looked_at: int = 0) -> None:
         super().__init__(claimed)
         self.looked_at = looked_at
+        self.since = monotonic()
 
 
 def queue(

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, col
 
-from core import db, settings
+from core import db
 from core.clock import utc_now
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Blast, Delivery, dialect
@@ -33,23 +33,8 @@ pytestmark = databases.on_postgresql
 
 
 @pytest.fixture(autouse=True)
-def chosen(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    given = {
-        "DATABASE_URL": database_url,
-        "TWILIO_FROM_NUMBER": SENDER,
-        "PUBLIC_URL": "http://127.0.0.1:9",
-        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
-        "TWILIO_AUTH_TOKEN": "token",
-        "MAX_PER_RECIPIENT_PER_HOUR": "1",
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    settings.current.cache_clear()
-    db.engine.cache_clear()
-    yield monkeypatch
-    db.engine().dispose()
-    settings.current.cache_clear()
-    db.engine.cache_clear()
+def one_an_hour(in_a_worker: pytest.MonkeyPatch) -> None:
+    in_a_worker.setenv("MAX_PER_RECIPIENT_PER_HOUR", "1")
 
 
 def running(*people: int) -> UUID:
