@@ -33,8 +33,10 @@ class Pulse:
         if ended - begun > _EVERY_S + _LATE_S:
             # What it was still to serve from the last time waits on.
             waits_on = self._ends and begun <= self._ends[-1]
-            self._begins.append(self._begins[-1] if waits_on else begun)
+            began = self._begins[-1] if waits_on else begun
+            # In this order: a thread that measures finds an end for every beginning.
             self._ends.append(ended + _SERVED_WITHIN_S + _SERVED_WITHIN_SHARE * (ended - begun))
+            self._begins.append(began)
 
     def came_since(self, at: float) -> float:
         """Return since when something may have waited that was seen at `at`; `at` itself if nothing was held up."""

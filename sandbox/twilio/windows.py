@@ -26,7 +26,7 @@ class Window:
         self.messages += 1
         self._recent.append((since, segments))
         self._in_window += segments
-        while self._recent[0][0] <= at - seconds:
+        while self._recent and self._recent[0][0] <= at - seconds:
             self._in_window -= self._recent.popleft()[1]
         if self._in_window > self.max_segments:
             self.max_segments, self.at = self._in_window, self._recent[0][0]

@@ -109,6 +109,12 @@ def test_texts_of_a_phone_come_newest_first() -> None:
     assert list(ledger.newest_first(before=2)) == [1, 0]
 
 
+def test_what_may_have_come_longer_ago_than_a_window_counts_with_nothing_certainly() -> None:
+    texts = [("a", at, 1) for at in (10.0, 11.5, 11.6, 12.7)]
+    found = windows.busiest(texts, came_since=lambda at: 10.1 if 11 < at < 12 else at)
+    assert (found["a"].max_segments, found["a"].segments) == (1, 4)
+
+
 def test_the_busiest_second_is_found_wherever_it_starts() -> None:
     texts = [("a", 10.0, 1), ("a", 10.9, 2), ("b", 10.95, 7), ("a", 11.0, 4), ("a", 11.85, 1), ("a", 11.95, 1)]
     found = windows.busiest(texts, came_since=float)
