@@ -95,13 +95,15 @@ def _left(session: Session, blast_id: UUID, since: datetime) -> int:
 
 
 def _opt_out_alarm(session: Session, blast_id: UUID, since: datetime) -> str | None:
+    # People, not requests: somebody may leave a topic, then all of it. Who was texted before somebody looked would be
+    # held against the few texted since.
     opted_out = session.scalar(
-        sa.select(sa.func.count())
+        sa.select(sa.func.count(sa.distinct(col(Suppression.address))))
         .select_from(Suppression)
         .join(Delivery, col(Delivery.address) == col(Suppression.address))
         .where(
             col(Delivery.blast_id) == blast_id,
-            col(Delivery.accepted_at).is_not(None),
+            col(Delivery.accepted_at) > since,
             col(Suppression.cause) == SuppressionCause.OPT_OUT,
             col(Suppression.created_at) > since,
         )
@@ -109,7 +111,7 @@ def _opt_out_alarm(session: Session, blast_id: UUID, since: datetime) -> str | N
     if not opted_out or opted_out < _FEWEST_OPTED_OUT:
         return None
     left = _left(session, blast_id, since)
-    if left and opted_out >= _MOST_OPTED_OUT_SHARE * left:
+    if opted_out >= _MOST_OPTED_OUT_SHARE * left:
         return (
             f"{opted_out} of {left:,} people opted out of this blast. Look at its words and its audience; resume if "
             "you expected this, or cancel."
