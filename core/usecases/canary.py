@@ -20,6 +20,10 @@ _GREEN_ARRIVED = 0.9
 _AMBER_FAILED = 0.05
 _RED_FAILED = 0.2
 
+_TRYING = sa.select(col(Blast.id)).where(
+    col(Blast.status) == BlastStatus.SENDING, col(Blast.canary) == CanaryStatus.TRYING
+)
+
 Verdict = Literal["green", "amber", "red"]
 
 
@@ -48,20 +52,18 @@ def choose(session: Session, blast_id: UUID, *, size: int, now: datetime) -> Non
 
 def trying(session: Session) -> list[UUID]:
     """Return the running blasts of which only the canary may leave as yet."""
-    found = session.scalars(
-        sa.select(col(Blast.id)).where(
-            col(Blast.status) == BlastStatus.SENDING, col(Blast.canary) == CanaryStatus.TRYING
-        )
-    )
-    return list(found)
+    return list(session.scalars(_TRYING))
 
 
 def judge(session: Session, blast_id: UUID, *, patience_s: int, now: datetime) -> Verdict | None:
     """Let the rest follow (green), hold the blast for a person (amber, red), or wait on (None).
 
     Green: nine in ten arrived and hardly any failed. Red: one in five failed. Amber: anything else once the last of
-    them has been gone for `patience_s`.
+    them has been gone for `patience_s`. None also where it is tried no more.
     """
+    # Since it was found another clock may have held it, and a person resumed it: nothing holds it for the same again.
+    if session.scalar(_TRYING.where(col(Blast.id) == blast_id).with_for_update()) is None:
+        return None
     counts: Counter[DeliveryStatus] = Counter()
     last_left: list[datetime] = []
     rows = session.execute(
@@ -78,11 +80,7 @@ def judge(session: Session, blast_id: UUID, *, patience_s: int, now: datetime) -
         return None
     verdict = _verdict(counts, is_due=not last_left or now - max(last_left) > timedelta(seconds=patience_s))
     if verdict == "green":
-        session.execute(
-            sa.update(Blast)
-            .where(col(Blast.id) == blast_id, col(Blast.canary) == CanaryStatus.TRYING)
-            .values(canary=CanaryStatus.PASSED)
-        )
+        session.execute(sa.update(Blast).where(col(Blast.id) == blast_id).values(canary=CanaryStatus.PASSED))
     elif verdict is not None:
         brakes.hold(session, blast_id, _sentence(counts, verdict), now=now)
     return verdict

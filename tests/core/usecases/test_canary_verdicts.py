@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
-from core.models import Blast, CanaryStatus, Delivery, SkipReason
-from core.usecases import canary
+from core.models import Blast, CanaryStatus, Delivery, Role, SkipReason
+from core.usecases import approval, brakes, canary
 from tests import factories
-from tests.core.usecases.test_canary import claim, end, ended, fresh, judge
+from tests.core.usecases.test_canary import LATER, claim, end, ended, fresh, judge
 from tests.factories import NOON
 
 SECOND = timedelta(seconds=1)
@@ -157,3 +157,23 @@ def test_a_canary_that_failed_says_not_to_go_on_blindly(session: Session) -> Non
     end(session, claim(session, blast), DeliveryStatus.REFUSED)
     assert judge(session, blast) == "red"
     assert "0 arrived and 3 failed. Don't go on before you know why" in fresh(session, blast).held_reason
+
+
+def test_a_clock_that_is_late_holds_nothing_that_somebody_has_resumed(session: Session) -> None:
+    """It read which are tried, and stood still while another clock judged, and a person looked and went on."""
+    blast = canary_blast(session, 10)
+    end(session, claim(session, blast), DeliveryStatus.FAILED)
+    (late,) = canary.trying(session)
+    assert judge(session, blast) == "red"
+    admin = factories.staff(session, "U0ADMIN", role=Role.ADMIN)
+    approval.resume(session, blast.id, by=admin, seen=fresh(session, blast).revision, now=LATER)
+    assert canary.judge(session, late, patience_s=120, now=LATER) is None
+    assert fresh(session, blast).status is BlastStatus.SENDING
+
+
+def test_a_paused_blast_is_not_judged(session: Session) -> None:
+    blast = canary_blast(session, 10)
+    end(session, claim(session, blast), DeliveryStatus.DELIVERED)
+    assert brakes.hold(session, blast.id, "Look.", now=NOON)
+    assert judge(session, blast) is None
+    assert fresh(session, blast).canary is CanaryStatus.TRYING
