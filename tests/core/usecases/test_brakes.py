@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from core.domain.lifecycles import BlastStatus, DeliveryStatus
+from core.domain.lifecycles import LEASE_ENDED, BlastStatus, DeliveryStatus
 from core.models import AuditEntry, Blast, Delivery, OutboxEvent, Role, SkipReason, SuppressionCause
 from core.usecases import approval, brakes, manual, suppression
 from tests import factories
@@ -194,4 +194,15 @@ def test_a_paused_blast_is_left_alone(session: Session) -> None:
     end(session, claim(session, blast), DeliveryStatus.UNDELIVERED)
     assert reason(session)
     assert brakes.hold(session, blast.id, "Look.", now=LATER)
+    assert quiet(session)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(DeliveryStatus.DELIVERED, "Twilio answered 500."), (DeliveryStatus.UNKNOWN, LEASE_ENDED)]
+)
+def test_what_was_found_after_all_or_left_in_doubt_is_no_alarm(
+    session: Session, status: DeliveryStatus, error: str
+) -> None:
+    blast = running(session, 20)
+    change(session, claim(session, blast), status=status, error=error, claimed_at=LATER, ended_at=LATER)
     assert quiet(session)
