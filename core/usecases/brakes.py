@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from core import outbox
@@ -11,6 +12,7 @@ from core.domain.events import BlastChanged
 from core.domain.lifecycles import LOST_BY_US, BlastStatus, DeliveryStatus, move
 from core.domain.receipts import ENDS
 from core.models import AuditEntry, Blast, Delivery, Suppression, SuppressionCause
+from core.usecases import reach
 
 # Of the last so many whose end is known; a handful of failures at the beginning says nothing yet.
 _WINDOW = 200
@@ -96,7 +98,14 @@ def _left(session: Session, blast_id: UUID, since: datetime) -> int:
 
 def _opt_out_alarm(session: Session, blast_id: UUID, since: datetime) -> str | None:
     # People, not requests: somebody may leave a topic, then all of it. Who was texted before somebody looked would be
-    # held against the few texted since.
+    # held against the few texted since; and it's the last blast that somebody answers.
+    later = aliased(Delivery)
+    reached_by_another = sa.exists().where(
+        col(later.address) == col(Delivery.address),
+        col(later.blast_id) != blast_id,
+        col(later.accepted_at) > col(Delivery.accepted_at),
+        col(later.accepted_at) <= col(Suppression.created_at),
+    )
     opted_out = session.scalar(
         sa.select(sa.func.count(sa.distinct(col(Suppression.address))))
         .select_from(Suppression)
@@ -104,8 +113,12 @@ def _opt_out_alarm(session: Session, blast_id: UUID, since: datetime) -> str | N
         .where(
             col(Delivery.blast_id) == blast_id,
             col(Delivery.accepted_at) > since,
+            col(Delivery.accepted_at) <= col(Suppression.created_at),
             col(Suppression.cause) == SuppressionCause.OPT_OUT,
             col(Suppression.created_at) > since,
+            reach.IS_ACTIVE,
+            reach.is_for(reach.of_blast(blast_id)),
+            ~reached_by_another,
         )
     )
     if not opted_out or opted_out < _FEWEST_OPTED_OUT:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from core.domain.lifecycles import LEASE_ENDED, BlastStatus, DeliveryStatus
-from core.models import AuditEntry, Blast, Delivery, OutboxEvent, Role, SkipReason, SuppressionCause
+from core.models import AuditEntry, Blast, BlastAudience, Delivery, OutboxEvent, Role, SkipReason, SuppressionCause
 from core.usecases import approval, brakes, manual, suppression
 from tests import factories
 from tests.core.usecases.test_canary import LATER, claim, end, fresh, running, unknown
@@ -62,6 +62,51 @@ def test_a_person_who_opts_out_twice_counts_once(session: Session) -> None:
     assert quiet(session)
     opt_out(session, ids[9:10])
     assert "10 of 100 people opted out" in reason(session)
+
+
+def also_reached(session: Session, ids: list[int], *, at: datetime) -> Blast:
+    """Have another blast reach those whom these texts went to."""
+    blast = factories.blast(session, status=BlastStatus.SENDING, started_at=NOON)
+    for address in addresses(session, ids):
+        factories.delivery(
+            session, blast_id=blast.id, address=address, status=DeliveryStatus.DELIVERED, accepted_at=at, ended_at=at
+        )
+    return blast
+
+
+@pytest.mark.parametrize("is_later", [True, False])
+def test_an_opt_out_counts_against_the_last_blast_that_had_reached_them(session: Session, *, is_later: bool) -> None:
+    """What reaches others, or them once they have opted out, takes nothing from what this one has brought about."""
+    first = running(session, 100)
+    ids = claim(session, first)
+    end(session, ids, DeliveryStatus.DELIVERED)
+    second = also_reached(session, ids, at=LATER + SECOND if is_later else LATER - SECOND)
+    opt_out(session, ids[:20])
+    assert [blast_id for blast_id, _ in brakes.alarming(session)] == [(first if is_later else second).id]
+
+
+def test_a_likely_opt_out_that_was_none_does_not_count(session: Session) -> None:
+    blast = running(session, 100)
+    ids = claim(session, blast)
+    end(session, ids, DeliveryStatus.DELIVERED)
+    opt_out(session, ids[:10])
+    assert "10 of 100" in reason(session)
+    manual.lift(session, addresses(session, ids[:1])[0], now=LATER)
+    assert quiet(session)
+
+
+def test_who_leaves_the_topic_of_another_audience_does_not_count(session: Session) -> None:
+    blast = running(session, 100)
+    ids = claim(session, blast)
+    end(session, ids, DeliveryStatus.DELIVERED)
+    theirs, others = factories.audience(session, "theirs"), factories.audience(session, "others")
+    session.add(BlastAudience(blast_id=blast.id, audience_id=theirs.id))
+    for address in addresses(session, ids[:20]):
+        suppression.leave(session, address, audience_id=others.id, now=LATER)
+    assert quiet(session)
+    for address in addresses(session, ids[:20]):
+        suppression.leave(session, address, audience_id=theirs.id, now=LATER)
+    assert "20 of 100 people opted out" in reason(session)
 
 
 def test_who_was_texted_before_somebody_resumed_and_opts_out_later_does_not_count(session: Session) -> None:
