@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.chaos import journey
 from tests.core.usecases import test_lifecycle_model as model
 from tests.core.usecases import test_lifecycle_races as races
+from tests.workers import test_daily_cap_model as capped
 
 
 def main(arguments: list[str]) -> int:
@@ -27,6 +28,8 @@ def main(arguments: list[str]) -> int:
         if asked.lives:
             with journey.database(kind) as (url, _):
                 model.live(url, lives=asked.lives)
+            with journey.database(kind) as (url, _):
+                model.live(url, lives=asked.lives // 10, kind=capped.CappedLife)
             if kind == "postgresql":
                 with journey.database(kind) as (url, _):
                     model.live(url, lives=asked.lives // 10, kind=races.Contest)

@@ -79,6 +79,8 @@ STEPS = st.one_of(
 class Life(World):
     """What workers, the clock, the provider, members and staff may do, in any order."""
 
+    pause = timedelta(minutes=20)  # between two looks while everything takes its course
+
     # What workers do
 
     @rule(steps=st.lists(STEPS, min_size=6, max_size=12))
@@ -124,7 +126,7 @@ class Life(World):
     def _post(self, process: Process, outcome: str) -> None:
         claim = process.held.pop(0)
         if claim.claimed_at is None or abs(self.now - claim.claimed_at) > LEASE:  # the clock was set: see `_STALE_S`
-            self.in_session(lambda session: sending.release(session, [claim]))
+            self.release([claim])
             return
         earlier = self.may_have_left.setdefault(claim.id, set())
         row = self.in_session(lambda session: session.get_one(Delivery, claim.id))
@@ -159,17 +161,20 @@ class Life(World):
         if twice:  # since the first answer was lost; meanwhile somebody else may have claimed it
             for lane in range(3):
                 self.claim(1 - who, lane, 4)
-            self.in_session(lambda session: sending.release(session, held))
+            self.release(held)
 
     def _let_go(self, process: Process) -> list[Claimed]:
         held, process.held = process.held, []
-        self.in_session(lambda session: sending.release(session, held))
+        self.release(held)
         self.every_move_is_allowed()
         return held
 
+    def release(self, claims: list[Claimed]) -> None:
+        self.in_session(lambda session: sending.release(session, claims))
+
     # What the clock does
 
-    def pass_time(self, seconds: int, may_find: bool) -> None:
+    def pass_time(self, seconds: float, may_find: bool) -> None:
         self.now += timedelta(seconds=seconds)
         for process in self.processes:  # a worker never posts what it has held for longer than its lease
             if seconds > LEASE.total_seconds():
@@ -259,7 +264,7 @@ class Life(World):
         """Let everything take its course: every blast ends, and whoever could be texted was."""
         for which in range(2):
             self._decide(which, approval.resume)
-        for _ in range(120):  # two days: some sleep, and must wait for the morning
+        for _ in range(120):  # two days, or more: some sleep, and must wait for the morning
             if self.is_all_over():
                 break
             self.let_pass()
@@ -283,7 +288,7 @@ class Life(World):
         for who in range(PROCESSES):
             self.record(who)
         self.tick(True)
-        self.now += timedelta(minutes=20)
+        self.now += self.pause
         self.nobody_gets_it_twice()
 
 
@@ -306,4 +311,4 @@ def live(database_url: str, *, lives: int, kind: type[Life] = Life) -> None:
 
 @pytest.mark.slow
 def test_nobody_is_texted_twice_after_a_stop_or_never_and_every_blast_ends(database_url: str) -> None:
-    live(database_url, lives=int(os.environ.get("LIVES", "15")))
+    live(database_url, lives=int(os.environ.get("LIVES", "11")))
