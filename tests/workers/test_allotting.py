@@ -33,7 +33,11 @@ def test_nobody_gets_more_than_they_want_or_less_than_others_who_want_as_much(
 
 
 def test_a_slow_sender_wants_few_calls_and_one_without_a_pace_all() -> None:
-    assert [allotting.wanted(rate, at_most=100) for rate in (0.1, 1.0, 60.0, 0.0)] == [1, 10, 100, 100]
+    assert [allotting.wanted(rate, at_most=100) for rate in (0.1, 0.25, 1.0, 60.0, 0.0)] == [1, 3, 10, 100, 100]
+
+
+def test_nothing_is_left_over_that_can_be_shared_evenly() -> None:
+    assert allotting.shares({"one": 9, "little": 2, "other": 9}, 12) == {"one": 5, "little": 2, "other": 5}
 
 
 def test_calls_in_flight_may_become_more_and_fewer() -> None:

@@ -97,3 +97,41 @@ def test_what_was_given_back_is_as_if_never_had() -> None:
     turns.gave_back("one", 6)
     turns.gave_back("gone", 6)
     assert turns.share(turns.order(["one", "other"]), 6) == 6
+
+
+def test_a_new_lane_begins_where_the_one_is_that_had_least() -> None:
+    turns = Turns[str]()
+    turns.order(["ahead", "behind"])
+    turns.took("ahead", [1] * 6, is_dry=False)
+    assert turns.order(["ahead", "behind", "new"]) == ["behind", "new", "ahead"]
+
+
+def test_what_one_had_that_is_over_means_nothing_to_a_new_one() -> None:
+    turns = Turns[str]()
+    turns.order(["over", "running"])
+    turns.took("running", [1] * 6, is_dry=False)
+    assert turns.share(turns.order(["new", "running"]), 4) == 2
+
+
+def test_one_that_comes_back_makes_up_for_nothing() -> None:
+    turns = Turns[str]()
+    turns.order(["away", "there"])
+    turns.took("there", [1] * 6, is_dry=False)
+    turns.order(["there"])
+    assert turns.share(turns.order(["away", "there"]), 4) == 2
+
+
+def test_one_that_ran_dry_makes_up_for_nothing_whatever_it_gives_back() -> None:
+    turns = Turns[str]()
+    turns.order(["dry", "busy"])
+    turns.took("dry", [1] * 3, is_dry=True)
+    turns.took("busy", [1] * 9, is_dry=False)
+    turns.gave_back("dry", 3)
+    assert turns.share(turns.order(["dry", "busy"]), 4) == 2
+
+
+def test_how_long_texts_are_is_learned_by_halves_and_kept_when_dry() -> None:
+    turns = Turns[str]()
+    turns.order(["long", "short"])
+    turns.took("long", [4] * 3, is_dry=True)  # taken for 2.5 segments each from now on
+    assert turns.share(turns.order(["long", "short"]), 20) == 6
