@@ -22,6 +22,8 @@ from core import settings
 
 _MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _BUSY_TIMEOUT_MS = 30_000
+# Unless the settings say otherwise; fewer are kept open.
+_MOST_CONNECTIONS, _MOST_KEPT = 15, 10
 _LOOK_AGAIN_S = (0.001, 0.004)
 # A server that vanishes (its machine, or the way to it) says no goodbye: by itself the system waits for hours. What the
 # address of the database says of these goes first.
@@ -39,8 +41,10 @@ _GIVES_US_UP = (
 )
 
 
-def connect(database_url: str) -> sa.Engine:
+def connect(database_url: str, *, most: int = _MOST_CONNECTIONS) -> sa.Engine:
     """Return an engine for `database_url`, set up so that concurrent writers lose nothing on either database.
+
+    `most`: how many connections to PostgreSQL it may have open at once; whoever finds none free waits for one.
 
     What a failed statement was given (numbers, texts) stays out of its error, and so out of the logs.
     """
@@ -49,8 +53,8 @@ def connect(database_url: str) -> sa.Engine:
     chosen = sa.make_url(database_url).query
     engine = sa.create_engine(
         database_url,
-        pool_size=10,
-        max_overflow=20,
+        pool_size=min(most, _MOST_KEPT),
+        max_overflow=max(most - _MOST_KEPT, 0),
         pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,
@@ -128,7 +132,8 @@ def _got_turn(driver: sqlite3.Connection) -> bool:
 @lru_cache(maxsize=1)
 def engine() -> sa.Engine:
     """Return this process's engine."""
-    return connect(settings.current().database_url)
+    config = settings.current()
+    return connect(config.database_url, most=config.database_pool)
 
 
 @contextmanager

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", hide_input_in_errors=True, frozen=True)
 
     database_url: str = f"sqlite:///{_ROOT / 'var' / 'blast.db'}"
+    database_pool: int = Field(default=15, ge=2, le=100)
     redis_url: str = "redis://127.0.0.1:6379/0"
     public_url: str = ""
     host: str = "127.0.0.1"

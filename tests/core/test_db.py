@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -106,4 +107,19 @@ def test_a_connection_to_a_server_that_only_reads_now_is_not_kept(database_url: 
         with pytest.raises(InternalError):
             connection.execute(sa.text("CREATE TABLE noise (number INTEGER)"))
         assert connection.invalidated
+    bind.dispose()
+
+
+@databases.on_postgresql
+@pytest.mark.parametrize("most", [2, 15])
+def test_a_process_opens_so_many_connections_and_the_next_waits_for_one(database_url: str, most: int) -> None:
+    bind = db.connect(database_url, most=most)
+    taken = [bind.connect() for _ in range(most)]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: bind.connect().close())
+        assert not wait([waiting], timeout=0.1).done
+        taken.pop().close()
+        assert waiting.result(timeout=20) is None
+    for connection in taken:
+        connection.close()
     bind.dispose()
