@@ -176,9 +176,9 @@ def brake(now: datetime) -> None:
     """Hold running blasts whose failures or opt-outs are out of the ordinary."""
     with db.reading() as session:
         alarming = brakes.alarming(session)
-    for blast_id, reason in alarming:
+    for blast_id, _ in alarming:
         with db.transaction() as session:
-            if brakes.hold(session, blast_id, reason, now=now):
+            if brakes.brake(session, blast_id, now=now):
                 log.warning("blast.held", blast_id=str(blast_id))
 
 

@@ -42,18 +42,26 @@ def hold(session: Session, blast_id: UUID, reason: str, *, now: datetime) -> boo
     return True
 
 
+_RUNNING = sa.select(col(Blast.id), col(Blast.started_at), col(Blast.resumed_at)).where(
+    col(Blast.status) == BlastStatus.SENDING
+)
+
+
 def alarming(session: Session) -> list[tuple[UUID, str]]:
     """Return the running blasts that must be held, each with the reason for its card.
 
     What happened before somebody looked and resumed doesn't count again.
     """
-    running = session.execute(
-        sa.select(col(Blast.id), col(Blast.started_at), col(Blast.resumed_at)).where(
-            col(Blast.status) == BlastStatus.SENDING
-        )
-    ).all()
+    running = session.execute(_RUNNING).all()
     found = ((row.id, _alarm(session, row.id, since=row.resumed_at or row.started_at)) for row in running)
     return [(blast_id, reason) for blast_id, reason in found if reason]
+
+
+def brake(session: Session, blast_id: UUID, *, now: datetime) -> bool:
+    """Hold a blast that was found alarming, if it still is: since then a person may have looked, and resumed it."""
+    row = session.execute(_RUNNING.where(col(Blast.id) == blast_id).with_for_update()).one_or_none()
+    reason = _alarm(session, row.id, since=row.resumed_at or row.started_at) if row else None
+    return reason is not None and hold(session, blast_id, reason, now=now)
 
 
 def _alarm(session: Session, blast_id: UUID, *, since: datetime) -> str | None:

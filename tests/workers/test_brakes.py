@@ -9,6 +9,7 @@ import pytest
 from core import db, settings
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus
+from core.usecases import brakes
 from tests import factories
 from tests.factories import NOON
 from workers import timetable
@@ -67,6 +68,18 @@ def test_every_blast_that_alarms_is_held() -> None:
     timetable.brake(NOON + 2 * SECOND)
     assert [found(each)[0] for each in ill] == [BlastStatus.PAUSED] * 2
     assert found(well)[0] is BlastStatus.SENDING
+
+
+def test_a_clock_that_stood_still_holds_nothing_that_was_looked_at_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between finding and holding it, another clock held it, and a person looked and resumed."""
+    ill = running(DeliveryStatus.UNDELIVERED, 20)
+    with db.reading() as session:
+        before = brakes.alarming(session)
+    with db.transaction() as session:
+        session.get_one(Blast, ill).resumed_at = NOON + 2 * SECOND
+    monkeypatch.setattr(brakes, "alarming", lambda session: before)
+    timetable.brake(NOON + 3 * SECOND)
+    assert found(ill)[0] is BlastStatus.SENDING
 
 
 def test_the_clock_turns_to_both() -> None:
