@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import CanaryStatus, ChannelName, Delivery, DeliveryKind, SkipReason, SuppressionCause
-from core.usecases import caps, sending, suppression
+from core.usecases import caps, planning, sending, suppression
 from core.usecases.sending import Claims
 from tests import factories
 from tests.factories import NOON, SENDER, phone
@@ -52,6 +52,13 @@ def test_what_overtakes_goes_first_then_what_has_waited_longest_then_what_came_f
     ]
     taken = [claimed.id for _ in made for claimed in claim(session, blast_id, limit=1)]
     assert taken == [made[3].id, made[1].id, made[2].id, made[0].id]
+
+
+def test_what_is_queued_overtakes_every_blast_and_can_be_named_at_once(session: Session) -> None:
+    made = sending.queue(session, kind=DeliveryKind.REPLY, address=phone(0), body="Hi", sender=SENDER, now=NOON)
+    assert made.id is not None
+    assert made.priority < planning.BLAST_PRIORITY
+    assert [each.id for each in claim(session)] == [made.id]
 
 
 def test_of_what_is_urgent_for_one_person_the_first_that_came_goes_first(session: Session) -> None:

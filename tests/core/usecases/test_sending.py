@@ -94,6 +94,15 @@ def test_whose_text_has_grown_past_the_limit_since_is_skipped(session: Session) 
     assert {row.skip_reason for row in rows(session)} == {SkipReason.TOO_LONG}
 
 
+def test_each_whose_text_cannot_be_made_is_skipped_for_a_reason_of_their_own_and_ends(session: Session) -> None:
+    blast = running(session, body="Hi {first_name}")
+    for name, first_name in (("Ann0", ""), ("Ann1", "x" * 478)):
+        session.execute(sa.update(Contact).where(col(Contact.first_name) == name).values(first_name=first_name))
+    assert [each.body for each in claim(session, blast.id)] == ["Hi Ann2"]
+    skipped = {row.skip_reason: row.ended_at for row in rows(session) if row.skip_reason}
+    assert skipped == {SkipReason.MISSING_VALUE: NOON, SkipReason.TOO_LONG: NOON}
+
+
 def test_a_stop_before_the_claim_wins(session: Session) -> None:
     blast = running(session)
     suppression.opt_out(session, factories.phone(1), source="inbound", now=NOON)
