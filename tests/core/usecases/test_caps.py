@@ -37,6 +37,7 @@ def test_a_day_has_so_much_and_no_more(session: Session) -> None:
     caps.spend(session, SENDER, count=-2, resets_at=MIDNIGHT)
     assert caps.allowance(session, SENDER, cap=5, resets_at=MIDNIGHT) == 3
     assert caps.allowance(session, SENDER, cap=2, resets_at=MIDNIGHT) == 0
+    assert caps.allowance(session, SENDER, cap=1, resets_at=MIDNIGHT) == 0, "replies go on when nothing is left"
     assert caps.allowance(session, SENDER, cap=5, resets_at=MIDNIGHT + DAY) == 5
     assert caps.allowance(session, "+12125550101", cap=5, resets_at=MIDNIGHT) == 5
 
