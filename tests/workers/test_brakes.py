@@ -1,12 +1,11 @@
 """The clock judges what is tried and holds what alarms, each blast by itself."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from core import db, settings
+from core import db
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.models import Blast, CanaryStatus
 from core.usecases import brakes
@@ -18,15 +17,8 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture(autouse=True)
-def _settings(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("CANARY_SECONDS", "30")
-    settings.current.cache_clear()
-    db.engine.cache_clear()
-    yield
-    db.engine().dispose()
-    settings.current.cache_clear()
-    db.engine.cache_clear()
+def _patience(in_a_worker: pytest.MonkeyPatch) -> None:
+    in_a_worker.setenv("CANARY_SECONDS", "30")
 
 
 def running(status: DeliveryStatus, count: int, *, canary: CanaryStatus = CanaryStatus.NONE) -> UUID:

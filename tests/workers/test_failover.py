@@ -23,29 +23,19 @@ SECOND = f"vonage:{vonage_stage.NUMBER}"
 
 
 @pytest.fixture
-def vonage(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[VonageStandIn]:
+def vonage(in_a_worker: pytest.MonkeyPatch, redis_url: str) -> Iterator[VonageStandIn]:
     with vonage_stage.opened() as (url, stand_in):
         given = {
-            "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
-            "PUBLIC_URL": "http://127.0.0.1:9",
             "TWILIO_API_URL": f"http://127.0.0.1:{ports.free_port()}",
-            "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
-            "TWILIO_AUTH_TOKEN": "token",
-            "TWILIO_FROM_NUMBER": SENDER,
             "SENDER_RATE": "500",
             "RETRY_AFTER": "0.05",
             "QUIET_HOURS": "",
             **vonage_stage.environment(url),
         }
         for name, value in given.items():
-            monkeypatch.setenv(name, value)
-        settings.current.cache_clear()
-        db.engine.cache_clear()
+            in_a_worker.setenv(name, value)
         yield stand_in
-        db.engine().dispose()
-        settings.current.cache_clear()
-        db.engine.cache_clear()
 
 
 def drain(*senders: str) -> None:

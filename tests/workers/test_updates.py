@@ -1,6 +1,5 @@
 """Every event is told in the end, once; and a card is drawn again only when it looks different."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from core import db, outbox, settings
+from core import db, outbox
 from core.clock import utc_now
 from core.domain.events import BlastExpired, BlastSubmitted, StaffTold
 from core.domain.lifecycles import BlastStatus
@@ -41,17 +40,11 @@ class Slack(Gateway):
 
 
 @pytest.fixture
-def slack(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("SLACK_APPROVALS_CHANNEL", "C0APPROVALS")
-    settings.current.cache_clear()
-    db.engine.cache_clear()
+def slack(in_a_worker: pytest.MonkeyPatch) -> Slack:
+    in_a_worker.setenv("SLACK_APPROVALS_CHANNEL", "C0APPROVALS")
     found = Slack()
-    monkeypatch.setattr(updates, "gateway", lambda: found)
-    yield found
-    db.engine().dispose()
-    settings.current.cache_clear()
-    db.engine.cache_clear()
+    in_a_worker.setattr(updates, "gateway", lambda: found)
+    return found
 
 
 def record(event: Any) -> int:
