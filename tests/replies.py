@@ -72,6 +72,10 @@ class Replies:
         found: list[Json] = next(channel["messages"] for channel in channels if channel["id"] == CHANNEL)
         return sorted(found, key=lambda message: float(message["ts"]))
 
+    def files(self) -> list[Json]:
+        """Return the files that stand in the channel and its threads."""
+        return [file for message in self.messages() for file in message.get("files") or []]
+
     def press(self, action_id: str, *, by: str = ORGANIZER, message: Json | None = None) -> None:
         """Press a button, and have staff told what came of it."""
         ts = (message or self.messages()[0])["ts"]
@@ -96,6 +100,13 @@ class Replies:
         with db.reading() as session:
             found = session.scalars(sa.select(Delivery).where(col(Delivery.kind) == DeliveryKind.REPLY))
             return list(found)
+
+
+def waiting(name: str) -> list[Json]:
+    """Return what waits in the outbox under this name."""
+    with db.reading() as session:
+        is_it = (col(OutboxEvent.name) == name, col(OutboxEvent.done_at).is_(None))
+        return [event.payload for event in session.scalars(sa.select(OutboxEvent).where(*is_it))]
 
 
 def buttons(message: Json) -> list[str]:

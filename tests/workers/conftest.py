@@ -1,11 +1,14 @@
-"""A worker's process in the middle of a test."""
+"""A worker's process in the middle of a test, and what it speaks to."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from core import db, settings
+from tests import replies
 from tests.factories import SENDER
+from tests.replies import Replies
+from tests.sandbox.twilio_servers import Rig, Servers
 
 
 @pytest.fixture
@@ -26,3 +29,26 @@ def in_a_worker(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     db.engine().dispose()
     settings.current.cache_clear()
     db.engine.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    with Rig.up() as rig:
+        yield rig
+
+
+@pytest.fixture
+def twilio(rig: Rig) -> Iterator[Servers]:
+    with rig.serve() as servers:
+        yield servers
+
+
+@pytest.fixture
+def channel(database_url: str, monkeypatch: pytest.MonkeyPatch, twilio: Servers) -> Iterator[Replies]:
+    """The replies channel, with Twilio's stand-in at hand, on either database."""
+    with replies.opened(database_url, monkeypatch) as opened:
+        monkeypatch.setenv("TWILIO_API_URL", f"{twilio.url}/twilio")
+        monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC" + "0" * 32)
+        monkeypatch.setenv("TWILIO_AUTH_TOKEN", "sandbox-auth-token")
+        settings.current.cache_clear()
+        yield opened

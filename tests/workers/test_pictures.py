@@ -1,50 +1,22 @@
 """A member's picture comes to staff: into its thread, once, after the text; where it can't, a sentence says so."""
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from sqlmodel import col
 
 from core import db, settings
 from core.clock import utc_now
-from core.models import OutboxEvent
 from core.slack.gateway import Gateway, SlackFailed
 from core.usecases import erasure
-from tests import replies
 from tests.core.channels.media_stage import PNG
-from tests.replies import SHE, Replies, shown
+from tests.replies import SHE, Replies, shown, waiting
 from tests.sandbox.slack_stage import request
-from tests.sandbox.twilio_servers import Rig, Servers
+from tests.sandbox.twilio_servers import Servers
 from workers import pictures, sharing
 from workers.once import once
 
 PICTURE = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
-
-
-@pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with Rig.up() as rig:
-        yield rig
-
-
-@pytest.fixture
-def twilio(rig: Rig) -> Iterator[Servers]:
-    with rig.serve() as servers:
-        yield servers
-
-
-@pytest.fixture
-def channel(database_url: str, monkeypatch: pytest.MonkeyPatch, twilio: Servers) -> Iterator[Replies]:
-    """The replies channel, with Twilio's stand-in at hand, on either database."""
-    with replies.opened(database_url, monkeypatch) as opened:
-        monkeypatch.setenv("TWILIO_API_URL", f"{twilio.url}/twilio")
-        monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC" + "0" * 32)
-        monkeypatch.setenv("TWILIO_AUTH_TOKEN", "sandbox-auth-token")
-        settings.current.cache_clear()
-        yield opened
 
 
 def send(channel: Replies, twilio: Servers, *media: str, body: str = "Look") -> None:
@@ -55,24 +27,14 @@ def send(channel: Replies, twilio: Servers, *media: str, body: str = "Look") -> 
     channel.text(body, media=tuple(parts))
 
 
-def waiting() -> list[dict[str, Any]]:
-    with db.reading() as session:
-        is_picture, is_waiting = col(OutboxEvent.name) == "picture.received", col(OutboxEvent.done_at).is_(None)
-        return [event.payload for event in session.scalars(sa.select(OutboxEvent).where(is_picture, is_waiting))]
-
-
-def files(channel: Replies) -> list[dict[str, Any]]:
-    return [file for message in channel.messages() for file in message.get("files") or []]
-
-
 def show(channel: Replies, **changes: Any) -> None:
-    for payload in waiting():
+    for payload in waiting("picture.received"):
         pictures.TELLERS["picture.received"](channel.gateway, payload | changes)
 
 
 def test_a_picture_stands_in_its_thread_after_its_text(channel: Replies, twilio: Servers) -> None:
     send(channel, twilio, PICTURE)
-    assert files(channel) == []
+    assert channel.files() == []
     channel.tell()
     root, message = channel.messages()
     (file,) = message["files"]
@@ -89,15 +51,15 @@ def test_each_picture_of_each_text_is_shown_once_however_often_that_is_told(chan
     send(channel, twilio, PICTURE, body="More")
     for _ in range(2):
         show(channel)
-    assert [file["name"] for file in files(channel)] == ["picture-1.png", "picture-2.png", "picture-1.png"]
+    assert [file["name"] for file in channel.files()] == ["picture-1.png", "picture-2.png", "picture-1.png"]
 
 
 def test_a_picture_that_another_worker_is_at_comes_again(channel: Replies, twilio: Servers) -> None:
     send(channel, twilio, PICTURE)
-    (payload,) = waiting()
+    (payload,) = waiting("picture.received")
     with pytest.raises(SlackFailed, match="running"), once(f"picture:{payload['inbound_id']}:1"):
         show(channel)
-    assert files(channel) == []
+    assert channel.files() == []
 
 
 def test_a_flood_of_pictures_leaves_threads_for_what_is_more_urgent(channel: Replies, twilio: Servers) -> None:
@@ -105,17 +67,17 @@ def test_a_flood_of_pictures_leaves_threads_for_what_is_more_urgent(channel: Rep
     with sharing._AT_ONCE, sharing._AT_ONCE, pytest.raises(SlackFailed, match="busy"):
         show(channel)
     show(channel)
-    assert len(files(channel)) == 1
+    assert len(channel.files()) == 1
 
 
 def test_a_picture_that_is_not_there_is_asked_for_again_and_given_up_in_the_end(
     channel: Replies, twilio: Servers
 ) -> None:
     send(channel, twilio, PICTURE)
-    (payload,) = waiting()
+    (payload,) = waiting("picture.received")
     gone = str(settings.current().twilio_api_url) + "/2010-04-01/gone"
     channel.text("And this", media=((gone, "image/png"),))
-    payload = waiting()[-1]
+    payload = waiting("picture.received")[-1]
     with pytest.raises(SlackFailed, match="answered 404"):
         pictures.TELLERS["picture.received"](channel.gateway, payload)
     pictures.TELLERS["picture.received"](channel.gateway, payload | {"until": 0})
@@ -123,7 +85,7 @@ def test_a_picture_that_is_not_there_is_asked_for_again_and_given_up_in_the_end(
     told = [message["text"] for message in channel.messages() if "could not be shown" in message["text"]]
     assert len(told) == 1
     assert "Twilio answered 404" in told[0]
-    assert len(files(channel)) == 1
+    assert len(channel.files()) == 1
 
 
 @pytest.mark.parametrize(
@@ -145,7 +107,7 @@ def test_when_slack_does_not_take_it_a_sentence_stands_in_the_thread(
     root, told = channel.messages()
     assert told["thread_ts"] == root["ts"]
     assert words in told["text"]
-    assert files(channel) == []
+    assert channel.files() == []
 
 
 def test_a_picture_that_slack_puts_off_comes_again(channel: Replies, twilio: Servers) -> None:
@@ -154,13 +116,13 @@ def test_a_picture_that_slack_puts_off_comes_again(channel: Replies, twilio: Ser
     with pytest.raises(SlackFailed):
         show(channel)
     show(channel)
-    assert len(files(channel)) == 1
+    assert len(channel.files()) == 1
 
 
 def test_what_is_no_picture_or_lies_elsewhere_stays_a_link(channel: Replies) -> None:
     own = settings.current().twilio_api_url
     channel.text("x", media=(("https://evil.example/x", "image/png"), (f"{own}/2010-04-01/v", "text/x-vcard")))
-    assert waiting() == []
+    assert waiting("picture.received") == []
 
 
 def erase(channel: Replies) -> None:
@@ -222,4 +184,4 @@ def test_a_picture_of_somebody_who_was_erased_is_not_fetched(channel: Replies, t
     send(channel, twilio, PICTURE)
     erase(channel)
     show(channel)
-    assert files(channel) == []
+    assert channel.files() == []

@@ -1,48 +1,19 @@
 """A message by telephone is heard in its caller's thread, once; then Twilio keeps it no longer."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-import sqlalchemy as sa
-from sqlmodel import col
 
-from core import db, settings
+from core import db
 from core.clock import utc_now
 from core.domain.voice import Recording, Ring
-from core.models import OutboxEvent
 from core.slack.gateway import SlackFailed
 from core.usecases import erasure, voice
 from sandbox.twilio import recordings as sounds
-from tests import factories, replies
-from tests.replies import SHE, Replies, buttons, shown
-from tests.sandbox.twilio_servers import Rig, Servers, TwilioRestException
+from tests import factories
+from tests.replies import SHE, Replies, buttons, shown, waiting
+from tests.sandbox.twilio_servers import Servers, TwilioRestException
 from workers import recordings
 
 MENU = '<Response><Record action="/done" recordingStatusCallback="/ready"/></Response>'
-
-
-@pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with Rig.up() as rig:
-        yield rig
-
-
-@pytest.fixture
-def twilio(rig: Rig) -> Iterator[Servers]:
-    with rig.serve() as servers:
-        yield servers
-
-
-@pytest.fixture
-def channel(database_url: str, monkeypatch: pytest.MonkeyPatch, twilio: Servers) -> Iterator[Replies]:
-    """The replies channel, with Twilio's stand-in at hand, on either database."""
-    with replies.opened(database_url, monkeypatch) as opened:
-        monkeypatch.setenv("TWILIO_API_URL", f"{twilio.url}/twilio")
-        monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC" + "0" * 32)
-        monkeypatch.setenv("TWILIO_AUTH_TOKEN", "sandbox-auth-token")
-        settings.current.cache_clear()
-        yield opened
 
 
 def call(twilio: Servers, *, seconds: int = 3, caller: str = SHE, url: str = "") -> str:
@@ -56,16 +27,6 @@ def call(twilio: Servers, *, seconds: int = 3, caller: str = SHE, url: str = "")
         voice.ring(session, Ring(placed["sid"], caller, factories.SENDER), now=utc_now())
         voice.take(session, left, at=utc_now(), now=utc_now())
     return left.sid
-
-
-def waiting(name: str) -> list[dict[str, Any]]:
-    with db.reading() as session:
-        is_it = (col(OutboxEvent.name) == name, col(OutboxEvent.done_at).is_(None))
-        return [event.payload for event in session.scalars(sa.select(OutboxEvent).where(*is_it))]
-
-
-def files(channel: Replies) -> list[dict[str, Any]]:
-    return [file for message in channel.messages() for file in message.get("files") or []]
 
 
 def is_kept(twilio: Servers, sid: str) -> bool:
@@ -129,7 +90,7 @@ def test_a_recording_elsewhere_is_never_fetched(channel: Replies, twilio: Server
     _, told = channel.messages()
     assert "its address isn't Twilio's" in told["text"]
     assert "evil.example" not in told["text"]
-    assert files(channel) == []
+    assert channel.files() == []
 
 
 def test_a_recording_that_is_not_ready_is_asked_for_again(channel: Replies, twilio: Servers) -> None:
@@ -159,7 +120,7 @@ def test_a_message_of_somebody_erased_is_not_put_into_slack(channel: Replies, tw
     with db.transaction() as session:
         erasure.erase(session, SHE, now=utc_now())
     channel.tell()
-    assert files(channel) == []
+    assert channel.files() == []
     assert not is_kept(twilio, sid)
 
 
