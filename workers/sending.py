@@ -93,9 +93,12 @@ senders = Senders()
 
 
 @dramatiq.actor(queue_name=SENDING, broker=broker)
-async def drain(sender: str) -> None:
-    """Send what is due from `sender` until nothing is."""
-    await _empty(sender)
+def drain(sender: str) -> None:
+    """Begin to send what is due from `sender`, until nothing is.
+
+    No thread waits for it: a queue may take a day, and as many senders as there are threads would hold up all else.
+    """
+    begin(sender)
 
 
 async def _empty(sender: str) -> None:
@@ -115,7 +118,7 @@ def begin(sender: str) -> None:
 
 def _tell_failure(ended: Future[None]) -> None:
     if not ended.cancelled() and (error := ended.exception()) is not None:
-        log.error("sender.failed", error=type(error).__name__)
+        log.error("sender.failed", error=type(error).__name__, exc_info=error)
 
 
 # The clock nudges until a blast is started, which takes a while when it is large. Without this, every thread of the
