@@ -138,9 +138,12 @@ def match_receipts(now: datetime) -> None:
 
 
 def sweep_cancelled(now: datetime) -> None:
-    """Cancel what came back from the provider after its blast was cancelled."""
-    with db.transaction() as session:
-        scheduling.sweep_cancelled(session, now=now)
+    """Cancel what still waits, or came back from the provider, after its blast was cancelled."""
+    with db.reading() as session:
+        is_any_unswept = bool(scheduling.unswept(session, now=now))
+    if is_any_unswept:
+        with db.transaction() as session:
+            scheduling.sweep_cancelled(session, now=now)
 
 
 def settle_unknowns(now: datetime) -> None:
@@ -231,7 +234,7 @@ ENTRIES = (
     Entry("try_canaries", timedelta(seconds=1), try_canaries),
     Entry("brake", timedelta(seconds=2), brake),
     Entry("match_receipts", timedelta(minutes=1), match_receipts),
-    Entry("sweep_cancelled", timedelta(seconds=30), sweep_cancelled),
+    Entry("sweep_cancelled", timedelta(seconds=1), sweep_cancelled),
     Entry("settle_unknowns", timedelta(seconds=10), settle_unknowns),
     Entry("leave_unknowns", timedelta(minutes=1), leave_unknowns),
     Entry("clear_away", timedelta(minutes=1), clear_away),

@@ -9,9 +9,9 @@ from sqlmodel import Session, col
 
 from core import outbox, settings
 from core.domain.events import BlastApproved, BlastCancelled, BlastChanged, BlastEvent, ChangesRequested
-from core.domain.lifecycles import BLAST_MOVES, BlastStatus, DeliveryStatus, move
+from core.domain.lifecycles import BLAST_MOVES, BlastStatus, move
 from core.errors import IllegalMove, Invalid, NotAllowed, NotFound, Stale
-from core.models import Approval, AuditEntry, Blast, CanaryStatus, Delivery, Role, Staff
+from core.models import Approval, AuditEntry, Blast, CanaryStatus, Role, Staff
 from core.usecases import composing, scheduling, staffing
 
 _WRITING = ("blast.draft", "blast.edit")
@@ -121,12 +121,7 @@ def cancel(session: Session, blast_id: UUID, *, by: Staff | None, seen: int, now
     blast = _locked(session, blast_id, "cancel", seen)
     _require_stake(blast, by)
     _become(session, blast, "cancel", finished_at=now)
-    session.execute(
-        sa.update(Delivery)
-        .where(col(Delivery.blast_id) == blast_id, col(Delivery.status) == DeliveryStatus.PENDING)
-        .values(status=DeliveryStatus.CANCELLED, ended_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    scheduling.cancel_waiting(session, blast_id, now=now)
     _note(session, "blast.cancel", blast, by, now, {"note": note})
     outbox.record(session, BlastCancelled(blast_id, by.id if by else None, note or None), now=now)
     return blast

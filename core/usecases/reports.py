@@ -9,8 +9,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from core.domain.lifecycles import IN_FLIGHT, WAITING, DeliveryStatus
-from core.models import Delivery
+from core.domain.lifecycles import IN_FLIGHT, WAITING, BlastStatus, DeliveryStatus
+from core.models import Blast, Delivery
 
 _RATE_WINDOW = timedelta(seconds=10)
 _MOST_INSTANTS = 200
@@ -88,6 +88,8 @@ def progress(session: Session, blast_id: UUID, *, now: datetime) -> Progress:
         counts[status] += count
         if reason is not None:
             skipped[reason.value] = count
+    if counts[DeliveryStatus.PENDING] and _is_cancelled(session, blast_id):
+        counts[DeliveryStatus.CANCELLED] += counts.pop(DeliveryStatus.PENDING)  # the sweep only hasn't come to it yet
     undecided, left = _unknowns(session, blast_id) if counts[DeliveryStatus.UNKNOWN] else (0, 0)
     return Progress(
         counts=counts,
@@ -101,6 +103,10 @@ def progress(session: Session, blast_id: UUID, *, now: datetime) -> Progress:
         maybe_twice=_maybe_twice(session, blast_id),
         openings=_openings(session, blast_id, now),
     )
+
+
+def _is_cancelled(session: Session, blast_id: UUID) -> bool:
+    return session.scalar(sa.select(col(Blast.status)).where(col(Blast.id) == blast_id)) is BlastStatus.CANCELLED
 
 
 def _unknowns(session: Session, blast_id: UUID) -> tuple[int, int]:
