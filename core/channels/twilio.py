@@ -28,7 +28,7 @@ ANSWER_S = 35.0
 # Behind a callback's address, unsigned: try again when we couldn't take it, five times within Twilio's 15 seconds.
 _INSIST = quote_plus("#rc=5&rp=all&rt=2500")
 # Our clock and Twilio's may differ, ours may have been wrong when it was claimed, and a text found too much is one not
-# sent twice: as far back as the list goes.
+# sent twice.
 _SKEW = timedelta(days=1)
 _LATEST = 50
 _NOT_FOUND = 404
@@ -89,12 +89,13 @@ class Lookup:
     def find(self, outgoing: Outgoing, *, since: datetime, others: Container[str] = ()) -> Trace | None:
         """Look for a message that may have left: the same recipient and text, made since the claim, none of `others`.
 
-        Twilio's filters know only days, so the rest is matched here. Without a text to compare, any counts.
+        It is matched here: Twilio's filter goes by when a text was sent, and one may wait in its queue for hours.
+        Without a text to compare, any counts.
 
         Raises:
             TwilioException: Twilio doesn't answer, or refuses.
         """
-        messages = self._sdk.messages.list(to=outgoing.address, date_sent_after=since - _SKEW, limit=_LATEST)
+        messages = self._sdk.messages.list(to=outgoing.address, limit=_LATEST)
         for message in messages:
             is_new = message.date_created is not None and message.date_created >= since - _SKEW
             is_alike = message.body == outgoing.body or not outgoing.body

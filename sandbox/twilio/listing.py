@@ -64,6 +64,8 @@ def _matches(message: Message, to: str, sender: str, days: dict[str, date]) -> b
     ends = (message.sender, message.member) if message.direction == "inbound" else (message.member, message.sender)
     if (to and ends[0] != to) or (sender and ends[1] != sender):
         return False
+    if days and not message.sent_at and message.direction != "inbound":
+        return False  # what waits in the queue has no such date yet
     sent_on = datetime.fromtimestamp(message.sent_at or message.created_at, UTC).date()
     is_on = days.get("DateSent", sent_on) == sent_on
     # Both ends count as "on or", with a day's precision, whatever time was asked for.

@@ -165,6 +165,7 @@ def test_a_list_is_filtered_by_both_ends(servers: Servers) -> None:
 def test_dates_filter_by_the_day_and_include_it(servers: Servers) -> None:
     client = servers.client()
     client.messages.create(to=ANA, from_=SENDER, body="x")
+    servers.wait_until_settled()
     now, day = datetime.now(UTC), timedelta(days=1)
     late_today = now.replace(hour=23, minute=59, second=59)
     assert len(client.messages.list(date_sent_after=late_today)) == 1
@@ -172,6 +173,14 @@ def test_dates_filter_by_the_day_and_include_it(servers: Servers) -> None:
     assert len(client.messages.list(date_sent=now)) == 1
     assert client.messages.list(date_sent_after=now + day) == []
     assert client.messages.list(date_sent_before=now - day) == []
+
+
+def test_what_waits_to_be_sent_is_listed_but_under_no_date(servers: Servers) -> None:
+    client = servers.client()
+    servers.behave(callback_latency_ms=60_000)
+    client.messages.create(to=ANA, from_=SENDER, body="x")
+    assert len(client.messages.list(to=ANA)) == 1
+    assert client.messages.list(to=ANA, date_sent_after=datetime.now(UTC) - timedelta(days=1)) == []
 
 
 @pytest.mark.parametrize("query", ["PageSize=x", "PageSize=" + "9" * 5_000, "PageToken=PA0", "DateSent=yesterday"])

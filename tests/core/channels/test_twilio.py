@@ -157,6 +157,15 @@ def test_a_text_whose_answer_was_lost_is_found_again(servers: Servers) -> None:
     assert trace.sid in {row["sid"] for row in servers.messages("outbound-api")}
 
 
+def test_a_text_that_still_waits_in_twilios_queue_is_found(servers: Servers) -> None:
+    servers.behave(callback_latency_ms=60_000)
+    accepted = sent(of(servers), text("+12125550125"))[0]
+    assert isinstance(accepted, Accepted)
+    trace = Lookup(of(servers)).find(text("+12125550125"), since=utc_now())
+    assert trace is not None
+    assert trace.sid == accepted.sid
+
+
 def test_an_older_text_with_the_same_words_is_not_mistaken_for_it(servers: Servers) -> None:
     sent(of(servers), text())
     assert Lookup(of(servers)).find(text(), since=utc_now() + timedelta(days=2)) is None
