@@ -74,6 +74,9 @@ def _ask(taken: list[Open], config: Settings) -> list[Incoming]:
             failing.add(provider)
             log.warning("receipts.not_polled", error=type(error).__name__, left=len(taken) - len(found))
             continue
+        except Exception as error:  # noqa: BLE001  # an edge: what can't be read of one keeps no other from being told
+            log.error("receipt.odd", provider_sid=each.sid, error=type(error).__name__)
+            continue
         if trace is not None:
             found.append(Incoming(trace.sid, trace.status, trace.error_code))
         if time.monotonic() > ends:

@@ -33,6 +33,9 @@ def settle() -> None:
             failing.add(provider)
             log.warning("lookup.failed", error=type(error).__name__, left=len(taken) - len(found))
             continue
+        except Exception as error:  # noqa: BLE001  # an edge: what can't be read of one keeps no other from being settled
+            log.error("lookup.odd", delivery_id=outgoing.delivery_id, error=type(error).__name__)
+            continue
         found[outgoing.delivery_id] = trace
         others |= {trace.sid} if trace else set()
     attempts = {outgoing.delivery_id: outgoing.attempt for outgoing, _ in taken}

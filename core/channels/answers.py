@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from core.domain.channel import Trace
+
 _MOST_ID = 64
 _MOST_WORDS = 200
+_MOST_STATUS = 32
 _MOST_CODE = 2**31 - 1
 
 
@@ -24,3 +27,15 @@ def words_of(told: Any, *, otherwise: str) -> str:
     """Return an error's words on one line, without what a database or a terminal stumbles over."""
     words = " ".join("".join(char if char.isprintable() else " " for char in str(told or "")).split())
     return words[:_MOST_WORDS] or otherwise
+
+
+def trace_of(told_id: Any, status: Any, code: Any) -> Trace:
+    """Return what a provider's record says of a message.
+
+    Raises:
+        ValueError: it doesn't say of which.
+    """
+    found = id_of(told_id)
+    if found is None:
+        raise ValueError("a record names no message")
+    return Trace(found, words_of(status, otherwise="unknown")[:_MOST_STATUS], code_of(code, otherwise=0))

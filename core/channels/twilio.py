@@ -18,7 +18,7 @@ from twilio.base.exceptions import TwilioRestException  # type: ignore[import-un
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # ships no types
 from twilio.rest import Client  # type: ignore[import-untyped]  # ships no types
 
-from core.channels.answers import code_of, id_of, words_of
+from core.channels.answers import code_of, id_of, trace_of, words_of
 from core.channels.posting import Poster, posted
 from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unknown
 from core.settings import Settings
@@ -100,7 +100,7 @@ class Lookup:
             is_new = message.date_created is not None and message.date_created >= since - _SKEW
             is_alike = message.body == outgoing.body or not outgoing.body
             if is_new and is_alike and message.direction != "inbound" and message.sid not in others:
-                return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
+                return trace_of(message.sid, message.status, message.error_code)
         return None
 
     def fetch(self, sid: str, *, address: str, since: datetime) -> Trace | None:
@@ -146,7 +146,7 @@ def on_record(client: Client, sid: str) -> Trace | None:
         if refusal.status == _NOT_FOUND:
             return None
         raise
-    return Trace(str(message.sid), str(message.status), int(message.error_code or 0))
+    return trace_of(message.sid, message.status, message.error_code)
 
 
 def sdk(settings: Settings, http: TwilioHttpClient | None = None) -> Client:

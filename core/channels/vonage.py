@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from core.channels.answers import id_of, words_of
+from core.channels.answers import code_of, id_of, trace_of, words_of
 from core.channels.posting import Poster, posted
 from core.domain import senders, vonage
 from core.domain.channel import Accepted, Outcome, Outgoing, Refused, Trace, Unknown
@@ -123,8 +123,7 @@ class Lookup:
 
 def _trace(record: dict[str, Any]) -> Trace:
     status = vonage.STATUSES.get(str(record.get("status", "")).lower(), "accepted")
-    code = str(record.get("error_code") or "0")
-    return Trace(str(record["message_id"]), status, vonage.code(int(code) if code.isdecimal() else 0))
+    return trace_of(record.get("message_id"), status, vonage.code(code_of(record.get("error_code"), otherwise=0)))
 
 
 def _authorization(settings: Settings) -> str:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from core.channels import twilio, vonage
-from core.domain.channel import Accepted, Outcome, Refused, Unknown
+from core.channels.answers import trace_of
+from core.domain.channel import Accepted, Outcome, Refused, Trace, Unknown
 
 SID = "SM" + "0" * 32
 
@@ -48,3 +49,14 @@ def test_an_id_is_kept() -> None:
 def test_a_redirect_is_not_followed_and_tells_nothing(status: int) -> None:
     assert isinstance(twilio._outcome(status, b"{}"), Unknown)
     assert isinstance(vonage._outcome(status, b"{}"), Unknown)
+
+
+@pytest.mark.parametrize(("code", "kept"), [(30003, 30003), ("30003", 30003), (None, 0), (10**30, 0), ("odd", 0)])
+def test_a_record_is_kept_in_a_form_that_the_database_takes(code: object, kept: int) -> None:
+    assert trace_of("SM1", "undelivered" * 9, code) == Trace("SM1", ("undelivered" * 9)[:32], kept)
+
+
+@pytest.mark.parametrize("sid", ["SM\0", "SM" + "7" * 80, None, 7, ""], ids=repr)
+def test_a_record_that_names_no_message_says_nothing(sid: object) -> None:
+    with pytest.raises(ValueError, match="no message"):
+        trace_of(sid, "sent", 0)
