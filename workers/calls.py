@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -154,6 +154,7 @@ class Calls:
             _validity_s(claim, utc_now()),
             held.leave_at,
             held.leave_by,
+            claim.claimed_at and claim.claimed_at + timedelta(seconds=_STALE_S),
         )
         outcome: Outcome | None = Unknown(CUT_OFF)
         try:

@@ -6,12 +6,14 @@ It never retries and never follows, and it tells whether a request can have left
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from time import monotonic
 from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
 
+from core.clock import utc_now
 from core.domain.channel import Outcome, Outgoing, Refused, TooLate, Unknown, Unsendable
 
 _LONGEST_ANSWER = 1024 * 1024
@@ -131,12 +133,17 @@ class Poster:
         self._is_closed = False
 
     async def post(
-        self, body: bytes, *, leave_at: float | None = None, leave_by: float | None = None
+        self,
+        body: bytes,
+        *,
+        leave_at: float | None = None,
+        leave_by: float | None = None,
+        stale_at: datetime | None = None,
     ) -> tuple[int, bytes]:
         """Post `body`, once; return the status and the body of the answer.
 
         `leave_at` and `leave_by`: from when and until when it may be written, on the monotonic clock. A new connection
-        is made before, and may take longer.
+        is made before, and may take longer. `stale_at`: until when by the calendar, should the machine sleep meanwhile.
 
         Raises:
             NoConnection, TooLate: nothing has left.
@@ -144,7 +151,7 @@ class Poster:
         """
         line = await self._line_at(leave_at)
         try:
-            if leave_by is not None and monotonic() > leave_by:
+            if (leave_by is not None and monotonic() > leave_by) or (stale_at is not None and utc_now() > stale_at):
                 raise TooLate
             return await line.ask(b"%b%d\r\n\r\n%b" % (self._head, len(body), body), answer_s=self._answer_s)
         finally:
@@ -211,7 +218,8 @@ async def posted(
     except Exception as error:
         raise Unsendable(f"The text can't be written for {to}: {type(error).__name__}") from error
     try:
-        return read(*await poster.post(body, leave_at=outgoing.leave_at, leave_by=outgoing.leave_by))
+        at, by, stale_at = outgoing.leave_at, outgoing.leave_by, outgoing.stale_at
+        return read(*await poster.post(body, leave_at=at, leave_by=by, stale_at=stale_at))
     except NoConnection as why:
         return Refused(0, f"No connection to {to}: {why}")
     except AnswerLost as why:

@@ -1,6 +1,7 @@
 """The port through which messages leave: what is asked of a channel and what it may answer."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 # Ten hours: what Twilio keeps by itself, and the most that may be asked of it.
@@ -13,7 +14,8 @@ class Outgoing(NamedTuple):
     `validity_s` bounds how long the provider may keep it in its own queue, in seconds. `leave_at` and `leave_by`: from
     when and until when it may be written to the wire, on the monotonic clock. Before, it isn't its turn, but its
     connection is made, which takes now long and now short. After, a STOP or a pause may have come, or it would crowd
-    those whose turn it is.
+    those whose turn it is. `stale_at`: the same by the calendar, since the monotonic clock stands still while a machine
+    sleeps; by then others may have taken it for lost.
     """
 
     delivery_id: int
@@ -25,6 +27,7 @@ class Outgoing(NamedTuple):
     validity_s: int | None = None
     leave_at: float | None = None
     leave_by: float | None = None
+    stale_at: datetime | None = None
 
 
 class Accepted(NamedTuple):
