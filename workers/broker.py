@@ -10,6 +10,7 @@ SENDING = "sending"
 UPDATES = "updates"
 # A killed worker's nudges come back after this long.
 _HEARTBEAT_MS = 15_000
+_ENOUGH = 1_000
 
 
 class Broker(RedisBroker):
@@ -46,6 +47,17 @@ def nudge(actor: str, *args: str | int, queue: str) -> None:
     """
     broker.declare_queue(queue)
     broker.enqueue(dramatiq.Message(queue_name=queue, actor_name=actor, args=args, kwargs={}, options={}))
+
+
+def has_enough(queue: str) -> bool:
+    """Tell whether so many nudges wait that more say nothing new: workers are away, or behind.
+
+    A night without workers would fill Redis, and they would have it all to go through before what matters.
+
+    Raises:
+        redis.exceptions.RedisError: Redis doesn't answer.
+    """
+    return int(broker.client.llen(f"{broker.namespace}:{queue}")) >= _ENOUGH
 
 
 broker = make(settings.current().redis_url)

@@ -29,7 +29,7 @@ from core.usecases import (
     windows,
 )
 from workers import listening, relay
-from workers.broker import SENDING, UPDATES, nudge
+from workers.broker import SENDING, UPDATES, has_enough, nudge
 
 log = structlog.get_logger()
 
@@ -68,6 +68,8 @@ def tell_and_start(now: datetime) -> None:
 
 def tell_events(now: datetime) -> None:
     """Nudge the workers to tell what has happened."""
+    if has_enough(UPDATES):
+        return
     with db.transaction() as session:
         taken = relay.take_due(session, now=now)
     try:
@@ -81,6 +83,8 @@ def tell_events(now: datetime) -> None:
 
 def start_blasts(now: datetime) -> None:
     """Nudge the workers to start approved blasts whose time has come."""
+    if has_enough(SENDING):
+        return
     with db.reading() as session:
         due = planning.due(session, now=now)
     for blast_id in due:
@@ -91,6 +95,8 @@ def drain_senders(now: datetime) -> None:
     """Nudge the workers to empty the queues that hold something due."""
     with db.reading() as session:
         due = sending.due_senders(session, now=now)
+    if not due or has_enough(SENDING):
+        return
     for sender in due:
         nudge("drain", sender, queue=SENDING)
 
@@ -201,6 +207,8 @@ def refresh_cards(now: datetime) -> None:
     lately = col(Blast.finished_at) > now - _CARD_FOLLOWS
     with db.reading() as session:
         found = session.scalars(sa.select(col(Blast.id)).where(running | lately, col(Blast.card_ts) != "")).all()
+    if not found or has_enough(UPDATES):
+        return
     for blast_id in found:
         nudge("refresh_card", str(blast_id), queue=UPDATES)
 
