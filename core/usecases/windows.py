@@ -15,6 +15,8 @@ from core.models import Contact, Delivery, SkipReason
 from core.models.columns import UtcDateTime
 from core.models.dialect import recordset
 
+# So many are held at once: whoever asks after one of them, as a STOP does, waits for no more, and nor does the clock.
+_MOST_HELD = 5_000
 _COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "zones": sa.Text(),
     "region": sa.Text(),
@@ -62,7 +64,12 @@ def has_closed(session: Session, *, now: datetime) -> bool:
 
 
 def move_on(session: Session, quiet: QuietHours | None, *, now: datetime) -> int:
-    """Hold what couldn't leave in its recipient's window until the next one; returns how many were held."""
+    """Hold what couldn't leave in its recipient's window until the next one; returns how many were held.
+
+    It is some thousands at most, and nothing that others are busy with: those stay for the next turn.
+    """
+    due = sa.select(col(Delivery.id)).where(*_has_closed(now)).limit(_MOST_HELD).with_for_update(skip_locked=True)
+    ids = session.scalars(due).all()
     closed = (
         sa.select(
             col(Delivery.id),
@@ -70,7 +77,7 @@ def move_on(session: Session, quiet: QuietHours | None, *, now: datetime) -> int
             sa.func.coalesce(col(Contact.region), "").label("region"),
         )
         .outerjoin(Contact, col(Contact.id) == col(Delivery.contact_id))
-        .where(*_has_closed(now))
+        .where(col(Delivery.id).in_(ids))
         .subquery("closed")
     )
     opens = of(session, places(session, closed), quiet, now=now)
@@ -80,7 +87,7 @@ def move_on(session: Session, quiet: QuietHours | None, *, now: datetime) -> int
     never = moved.c.opens_at.is_(None)
     held = session.execute(
         sa.update(Delivery)
-        .where(col(Delivery.id) == moved.c.id, *_has_closed(now))
+        .where(col(Delivery.id) == moved.c.id)
         .values(
             not_before=sa.func.coalesce(moved.c.opens_at, col(Delivery.not_before)),
             closes_at=moved.c.closes_at,

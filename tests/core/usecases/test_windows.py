@@ -15,7 +15,7 @@ from core.domain.lifecycles import DeliveryStatus
 from core.models import Contact, Delivery, SkipReason
 from core.usecases import planning, reports, sending, windows
 from core.usecases.sending import Claimed
-from tests import factories
+from tests import databases, factories
 from tests.factories import NOON, SENDER
 
 QUIET = QuietHours.parse("09:00-20:00")
@@ -55,6 +55,25 @@ def test_what_could_not_leave_before_the_night_waits_for_the_morning(session: Se
     assert not windows.has_closed(session, now=NIGHT)
     assert claim(session, blast_id, MORNING - timedelta(seconds=1)) == []
     assert claim(session, blast_id, MORNING)
+
+
+def test_many_are_held_in_parts(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "_MOST_HELD", 2)
+    for number in range(5):
+        factories.delivery(session, number, closes_at=NIGHT)
+    assert [windows.move_on(session, QUIET, now=NIGHT) for _ in range(4)] == [2, 2, 1, 0]
+    assert not windows.has_closed(session, now=NIGHT)
+
+
+@databases.on_postgresql
+def test_whoever_is_busy_with_a_text_is_not_waited_for(engine: sa.Engine) -> None:
+    with db.transaction(engine) as before:
+        for number in range(2):
+            factories.delivery(before, number, closes_at=NIGHT)
+    with db.transaction(engine) as busy, db.transaction(engine) as clock:
+        busy.execute(sa.select(Delivery).limit(1).with_for_update())
+        clock.execute(sa.text("SET LOCAL lock_timeout = '50ms'"))
+        assert windows.move_on(clock, QUIET, now=NIGHT) == 1
 
 
 def test_nothing_closes_while_it_is_open(session: Session) -> None:
