@@ -193,6 +193,8 @@ def _take_turn(session: Session, how: sa.TextClause, what: str, patience_s: floa
     if is_postgresql(session):
         within = {"patience": _ms(patience_s), "silence": _ms(_LONGEST_SILENCE_S)}
         session.execute(how, {"what": what, **within})
+    else:
+        session.connection()  # begins, and so waits until it is the one who writes
 
 
 def _ms(seconds: float) -> str:
