@@ -130,7 +130,7 @@ class Ledger:
             return _NO_CAP
         resets_at = next_midnight(config.daily_cap_zone, now)
         left = caps.allowance(session, self._sender, cap=config.daily_cap, resets_at=resets_at)
-        if not left and (held := caps.hold(session, until=resets_at, sender=self._sender)):
+        if not left and (held := caps.hold_some(session, self._sender, until=resets_at)):
             log.warning("sender.day_is_over", held=held, resets_at=resets_at.isoformat())
         return left
 

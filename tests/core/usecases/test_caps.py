@@ -6,13 +6,14 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core import db
 from core.domain.caps import next_midnight
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import Incoming
 from core.models import Blast, Delivery, SkipReason
 from core.usecases import caps, receipts, reports, sending
 from core.usecases.sending import Claimed
-from tests import factories
+from tests import databases, factories
 from tests.factories import NOON, SENDER
 
 MIDNIGHT = next_midnight("America/Los_Angeles", NOON)
@@ -64,9 +65,25 @@ def test_a_carrier_whose_day_is_over_holds_blasts_until_midnight_and_not_replies
 
 def test_one_senders_day_holds_its_own(session: Session) -> None:
     blast = running(session)
-    assert caps.hold(session, until=MIDNIGHT, sender="+12125550101") == 0
-    assert caps.hold(session, until=MIDNIGHT, sender=SENDER) == 1
+    assert caps.hold_some(session, "+12125550101", until=MIDNIGHT) == 0
+    assert caps.hold_some(session, SENDER, until=MIDNIGHT) == 1
     assert reports.progress(session, blast.id, now=NOON).openings == [(MIDNIGHT, 1)]
+
+
+def test_where_a_day_holds_many_it_does_so_in_parts(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caps, "_MOST_HELD", 2)
+    running(session, 5)
+    assert [caps.hold_some(session, SENDER, until=MIDNIGHT) for _ in range(4)] == [2, 2, 1, 0]
+
+
+@databases.on_postgresql
+def test_a_day_waits_for_nobody_who_is_busy_with_a_text(engine: sa.Engine) -> None:
+    with db.transaction(engine) as before:
+        running(before, 2)
+    with db.transaction(engine) as busy, db.transaction(engine) as claiming:
+        busy.execute(sa.select(Delivery).limit(1).with_for_update())
+        claiming.execute(sa.text("SET LOCAL lock_timeout = '50ms'"))
+        assert caps.hold_some(claiming, SENDER, until=MIDNIGHT) == 1
 
 
 @pytest.mark.parametrize("status", [DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN, DeliveryStatus.SENT])
