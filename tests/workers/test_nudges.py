@@ -42,7 +42,7 @@ def test_a_sender_that_is_being_emptied_keeps_no_thread_of_the_worker(
 
     senders = LongDrains()
     in_a_worker.setattr(sending, "senders", senders)
-    drain = dramatiq.actor(sending.drain.fn, actor_name="drain", broker=broker)
+    drain = dramatiq.actor(actor_name="drain", broker=broker)(sending.drain.fn)
     worker = dramatiq.Worker(broker, worker_timeout=10, worker_threads=2)
     worker.start()
     try:

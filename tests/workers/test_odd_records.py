@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -42,14 +43,14 @@ def _records(in_a_worker: pytest.MonkeyPatch) -> None:
 
 def delivery(session: Session, number: int, status: DeliveryStatus, sid: str | None = None) -> None:
     at = utc_now() - timedelta(hours=2)
-    factories.delivery(
-        session,
-        number,
-        status=status,
-        attempt=1,
-        provider_sid=sid,
-        **dict.fromkeys(("claimed_at", "accepted_at", "not_before"), at),
-    )
+    values: dict[str, Any] = {
+        "status": status,
+        "provider_sid": sid,
+        "claimed_at": at,
+        "accepted_at": at,
+        "not_before": at,
+    }
+    factories.delivery(session, number, attempt=1, **values)
 
 
 def known() -> list[DeliveryStatus]:

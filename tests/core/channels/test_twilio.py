@@ -5,7 +5,7 @@ import socket
 from collections.abc import Coroutine, Iterator
 from datetime import timedelta
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -45,7 +45,7 @@ def of(servers: Servers) -> Settings:
     return settings(f"{servers.url}/twilio", servers.product.url)
 
 
-def text(to: str = ANA, body: str = "See you at 6 — café", **values: int) -> Outgoing:
+def text(to: str = ANA, body: str = "See you at 6 — café", **values: Any) -> Outgoing:
     return Outgoing(7, 2, SENDER, to, body, **values)
 
 
