@@ -257,13 +257,10 @@ def _failure(refused: Refused) -> failures.Failure:
 
 
 def _refusals(results: Sequence[Result]) -> list[consequences.Refusal]:
+    """Return what has consequences: of what passes by itself, only what every other copy would meet as well."""
+    refused = [(result.claim, result.outcome) for result in results if isinstance(result.outcome, Refused)]
     return [
-        consequences.Refusal(
-            delivery_id=result.claim.id,
-            blast_id=result.claim.blast_id,
-            address=result.claim.address,
-            failure=_failure(result.outcome),
-        )
-        for result in results
-        if isinstance(result.outcome, Refused) and not retries.is_transient(result.outcome)
+        consequences.Refusal(claim.id, claim.blast_id, claim.address, failure)
+        for claim, outcome in refused
+        if (failure := _failure(outcome)).stops_blast or not retries.is_transient(outcome)
     ]

@@ -11,14 +11,16 @@ from sqlmodel import Session
 
 from core import db
 from core.domain import failures
+from core.domain.channel import Refused
 from core.domain.lifecycles import BlastStatus, DeliveryStatus
 from core.domain.receipts import Incoming
 from core.models import Blast, Delivery
-from core.usecases import consequences, receipts, suppression
+from core.usecases import consequences, receipts, recording, sending, suppression
+from core.usecases.recording import Result
 from tests import databases, factories
-from tests.factories import NOON, phone
+from tests.factories import NOON, SENDER, phone
 
-FILTERED, OUR_SETUP, UNREACHABLE, NOBODYS = 30007, 30034, 30003, 30005
+FILTERED, OUR_SETUP, USED_UP, UNREACHABLE, NOBODYS = 30007, 30034, 63038, 30003, 30005
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 UNDELIVERED = DeliveryStatus.UNDELIVERED
 
@@ -182,3 +184,24 @@ def test_what_is_refused_at_once_counts_no_strikes(session: Session) -> None:
     failure = failures.classify(NOBODYS, at_create=True, http_status=400)
     consequences.follow(session, [consequences.Refusal(1, None, phone(1), failure)], now=NOON)
     assert not is_out_of_reach(session, 1)
+
+
+def test_an_account_that_has_used_up_its_day_holds_the_blast_and_no_text_is_lost(session: Session) -> None:
+    """It is told as too many requests, which pass by themselves; this doesn't before tomorrow."""
+    blast = running(session)
+    factories.delivery(session, 1, blast_id=blast.id)
+    (claim,) = sending.claim(session, blast.id, sender=SENDER, limit=9, hourly_cap=9, now=NOON)
+    refused = Refused(USED_UP, "Account exceeded the 50 daily messages limit", 429)
+    recording.record(session, [Result(claim, refused, NOON)], max_attempts=8, now=NOON)
+    session.expire_all()
+    assert (blast.status, f"({USED_UP})" in blast.held_reason) == (BlastStatus.PAUSED, True)
+    assert session.get_one(Delivery, claim.id).status is DeliveryStatus.PENDING
+
+
+def test_too_many_requests_hold_no_blast(session: Session) -> None:
+    blast = running(session)
+    factories.delivery(session, 1, blast_id=blast.id)
+    (claim,) = sending.claim(session, blast.id, sender=SENDER, limit=9, hourly_cap=9, now=NOON)
+    recording.record(session, [Result(claim, Refused(20429, "Busy", 429), NOON)], max_attempts=8, now=NOON)
+    session.expire_all()
+    assert blast.status is BlastStatus.SENDING
