@@ -85,6 +85,9 @@ def record(
             accepted_at=sa.case((is_accepted, now), else_=col(Delivery.accepted_at)),
             not_before=sa.func.coalesce(told.c.not_before, col(Delivery.not_before)),
             ended_at=told.c.ended_at,
+            # It may have been looked for in vain since its lease ended: that says nothing of another try.
+            looks=0,
+            untraced_at=None,
         )
         .returning(col(Delivery.id), col(Delivery.status), col(Delivery.conversation_id))
         .execution_options(synchronize_session=False)

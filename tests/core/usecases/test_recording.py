@@ -183,3 +183,17 @@ def test_what_was_not_accepted_takes_no_id(session: Session) -> None:
     factories.delivery(session)
     (claimed,) = claim(session)
     assert recording.take_sid(session, Result(claimed, Unknown("reset"), LATER), now=LATER) == 0
+
+
+def test_what_was_looked_for_before_its_refusal_came_is_not_in_doubt_once_it_is_tried_again(session: Session) -> None:
+    blast = factories.blast(session, status=BlastStatus.SENDING)
+    factories.delivery(session, blast_id=blast.id)
+    (first,) = sending.claim(session, blast.id, sender=SENDER, limit=9, hourly_cap=10, now=LATER)
+    told = {"status": DeliveryStatus.UNKNOWN, "looks": 3, "untraced_at": LATER}
+    session.execute(sa.update(Delivery).values(**told))
+    record(session, first, Refused(0, "no connection"))
+    (second,) = sending.claim(session, blast.id, sender=SENDER, limit=9, hourly_cap=10, now=LATER + timedelta(hours=1))
+    record(session, second, Unknown("read time-out"))
+    (row,) = rows(session)
+    assert (row.status, row.looks, row.untraced_at) == (DeliveryStatus.UNKNOWN, 0, None)
+    assert reports.progress(session, blast.id, now=LATER).undecided == 0
