@@ -4,9 +4,9 @@ import dramatiq
 import structlog
 
 from core import channels, db, settings
-from core.channels import Provider
 from core.clock import utc_now
 from core.domain.channel import Trace
+from core.domain.senders import provider_of
 from core.models import ChannelName
 from core.usecases import settling
 from workers.broker import UPDATES, broker
@@ -16,19 +16,26 @@ log = structlog.get_logger()
 
 @dramatiq.actor(queue_name=UPDATES, broker=broker)
 def settle() -> None:
-    """Look up the unknowns that are due; while the provider doesn't answer they stay as they are."""
-    config = settings.current()
+    """Look up the unknowns that are due; while a provider doesn't answer, its own stay as they are."""
+    failing = set[str]()
+    while _settle_some(failing):
+        pass
+
+
+def _settle_some(failing: set[str]) -> bool:
+    """Look up some; tell whether another provider was found failing, whose may have kept others' from their turn."""
+    config, were_failing = settings.current(), len(failing)
     with db.transaction() as session:
-        taken = settling.take_due(session, now=utc_now())
+        taken = settling.take_due(session, but=failing, now=utc_now())
         others = settling.sids_of_others(session, taken)
     found = dict[int, Trace | None]()
-    failing = set[Provider]()
     for outgoing, since in taken:
-        provider = channels.provider(ChannelName.SMS, outgoing.sender)
+        provider = provider_of(outgoing.sender)
         if provider in failing:
             continue
         try:
-            trace = provider.lookup(config).find(outgoing, since=since, others=others)
+            lookup = channels.provider(ChannelName.SMS, outgoing.sender).lookup(config)
+            trace = lookup.find(outgoing, since=since, others=others)
         except channels.LOOKUP_ERRORS as error:
             failing.add(provider)
             log.warning("lookup.failed", error=type(error).__name__, left=len(taken) - len(found))
@@ -44,3 +51,4 @@ def settle() -> None:
     if found:
         traced = sum(trace is not None for trace in found.values())
         log.info("unknowns.looked_up", traced=traced, untraced=len(found) - traced)
+    return len(failing) > were_failing

@@ -1,6 +1,6 @@
 """How an unknown is settled when no callback did it: found at the provider, sent once more, or left to a person."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -14,6 +14,7 @@ from core.domain.channel import Outgoing, Trace
 from core.domain.events import ConversationChanged
 from core.domain.lifecycles import DeliveryStatus
 from core.domain.receipts import Incoming
+from core.domain.senders import TWILIO
 from core.models import Contact, Delivery, SkipReason
 from core.usecases import receipts
 from core.usecases.merging import Text, merged
@@ -38,14 +39,14 @@ def has_due(session: Session, *, now: datetime) -> bool:
     return session.scalar(sa.select(sa.literal(1)).where(*_is_due(now)).limit(1)) is not None
 
 
-def take_due(session: Session, *, now: datetime) -> list[tuple[Outgoing, datetime]]:
+def take_due(session: Session, *, but: Collection[str] = (), now: datetime) -> list[tuple[Outgoing, datetime]]:
     """Return the unknowns to look up, each with the instant of its claim; nobody else looks for them for a minute.
 
-    One whose contact changed since has no text: it is no longer known what it said.
+    `but`: none of these providers'. One whose contact changed since has no text: it is no longer known what it said.
     """
     due = (
         sa.select(col(Delivery.id))
-        .where(*_is_due(now))
+        .where(*_is_due(now), *(sa.not_(_is_from(provider)) for provider in but))
         # Those that were looked up least, so that a storm of them keeps none from its first look.
         .order_by(col(Delivery.looks), col(Delivery.not_before))
         .limit(_MOST)
@@ -175,6 +176,11 @@ def _is_in_doubt(ids: Sequence[int], now: datetime) -> list[sa.ColumnElement[boo
         col(Delivery.untraced_at).is_(None),
         col(Delivery.ended_at).is_(None),
     ]
+
+
+def _is_from(provider: str) -> sa.ColumnElement[bool]:
+    sender = col(Delivery.sender)
+    return sa.not_(sender.contains(":")) if provider == TWILIO else sender.startswith(f"{provider}:", autoescape=True)
 
 
 def _is_due(now: datetime) -> list[sa.ColumnElement[bool]]:
