@@ -123,3 +123,11 @@ def test_a_process_opens_so_many_connections_and_the_next_waits_for_one(database
     for connection in taken:
         connection.close()
     bind.dispose()
+
+
+@databases.on_sqlite
+def test_what_is_committed_outlives_a_power_failure(database_url: str) -> None:
+    bind = db.connect(database_url)
+    with bind.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "FULL"
+    bind.dispose()
