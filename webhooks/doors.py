@@ -23,6 +23,7 @@ from core.domain import email_events
 from core.domain.receipts import Incoming
 from core.errors import Invalid
 from core.models import ChannelName
+from core.models.dialect import wait_at_most
 from core.settings import Settings
 from core.usecases import events, heeding, inbound, processors, receipts, sending, twilio_posts, vonage_posts
 from core.usecases.inbound import Text
@@ -141,12 +142,17 @@ class Doors:
         for pause_s in (0.0, _CLAIMED_WITHIN_S):
             await asyncio.sleep(pause_s)
             # No event tells of it: who records that it has left is another process.
-            while monotonic() < deadline and await asyncio.to_thread(self._is_leaving, address, since):  # noqa: ASYNC110
+            while (left_s := deadline - monotonic()) > 0:
+                if not await asyncio.to_thread(self._is_leaving, address, since, left_s):
+                    break
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
-    def _is_leaving(self, address: str, since: datetime) -> bool:
+    def _is_leaving(self, address: str, since: datetime, patience_s: float) -> bool:
+        # A limit holds within a transaction only; on SQLite that would wait until nobody else writes.
+        look = db.transaction if self._bind.dialect.name == "postgresql" else db.reading
         try:
-            with db.reading(self._bind) as session:
+            with look(self._bind) as session:
+                wait_at_most(session, patience_s)
                 return sending.is_leaving(session, address, since=since)
         except SQLAlchemyError:  # the STOP is saved, and that is what counts
             return False

@@ -62,6 +62,7 @@ _TURN = (
     "set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', :silence, true)"
 )
 _ALONE, _AMONG_OTHERS = sa.text(_TURN.format(kind="")), sa.text(_TURN.format(kind="_shared"))
+_PATIENCE = sa.text("SELECT set_config('lock_timeout', :patience, true)")
 _BY_INDEX = sa.text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
 _IN_ORDER = sa.text("SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)")
 
@@ -187,6 +188,12 @@ def among_others(session: Session, what: str, *, patience_s: float) -> None:
         As for `alone`.
     """
     _take_turn(session, _AMONG_OTHERS, what, patience_s)
+
+
+def wait_at_most(session: Session, seconds: float) -> None:
+    """Wait no longer than that for what others hold, until the transaction's end; on SQLite readers never wait."""
+    if is_postgresql(session):
+        session.execute(_PATIENCE, {"patience": _ms(max(seconds, 0.001))})  # 0 would be for ever
 
 
 def _take_turn(session: Session, how: sa.TextClause, what: str, patience_s: float) -> None:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from core import db
@@ -12,6 +13,7 @@ from core.domain.lifecycles import DeliveryStatus
 from core.models import Delivery
 from tests import databases, factories
 from tests.webhooks.conftest import Door
+from webhooks import doors
 
 SHE = factories.phone(0)
 AT_ONCE_S = 3.0
@@ -49,3 +51,18 @@ def test_a_stop_does_not_wait_for_what_a_dead_process_had_claimed(door: Door) ->
     claimed(door, ago=timedelta(seconds=30))
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(door.text, "STOP", sender=SHE).result(timeout=AT_ONCE_S).status == 200
+
+
+@databases.on_postgresql
+def test_a_stop_is_answered_though_a_claim_is_never_committed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twilio waits for fifteen seconds, and takes it for lost then."""
+    monkeypatch.setattr(doors, "_LEAVES_WITHIN_S", 0.3)
+    with db.transaction(door.engine) as session:
+        factories.delivery(session, 0)
+    with ThreadPoolExecutor(1) as pool, db.transaction(door.engine) as claiming:
+        claiming.execute(sa.update(Delivery).values(status=DeliveryStatus.CLAIMED, attempt=1, claimed_at=utc_now()))
+        answer = pool.submit(door.text, "STOP", sender=SHE)
+        is_answered = answer in wait_for([answer], timeout=AT_ONCE_S).done
+        claiming.rollback()
+        assert is_answered
+        assert answer.result(timeout=AT_ONCE_S).status == 200
