@@ -27,9 +27,9 @@ def approve(session: Session, blast_id: UUID, *, by: Staff, seen: int, now: date
         IllegalMove: it isn't in review (somebody was quicker, or it was cancelled).
     """
     blast = _locked(session, blast_id, "approve", seen)
-    staffing.require(by, Role.APPROVER)
     if by.id == blast.author_id or _has_written(session, blast_id, by):
         raise NotAllowed("You wrote this blast, so somebody else must approve it.")
+    staffing.require(by, Role.APPROVER)
     content = composing.content_of(session, blast)
     if composing.fingerprint(content) != blast.content_hash:
         raise Stale(_STALE)

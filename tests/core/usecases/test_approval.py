@@ -58,6 +58,15 @@ def events(session: Session) -> list[str]:
     return list(session.scalars(sa.select(col(OutboxEvent.name)).order_by(col(OutboxEvent.id))))
 
 
+def test_an_author_who_is_no_approver_is_told_that_it_is_theirs(session: Session) -> None:
+    """Another role would be no help."""
+    blast = in_review(session)
+    author = session.get_one(Staff, blast.author_id)
+    author.role = Role.ORGANIZER
+    with pytest.raises(NotAllowed, match="You wrote this"):
+        approve(session, blast, author)
+
+
 def test_an_author_may_not_approve_their_own_blast(session: Session) -> None:
     blast = in_review(session)
     with pytest.raises(NotAllowed, match="You wrote this"):
