@@ -133,7 +133,8 @@ def _last_to(session: Session, blast: Blast) -> str | None:
         return None
     return session.scalar(
         sa.select(col(Staff.slack_user_id))
-        .join(AuditEntry, col(AuditEntry.staff_id) == col(Staff.id))
+        .select_from(AuditEntry)
+        .outerjoin(Staff, col(AuditEntry.staff_id) == col(Staff.id))  # the operator is no staff
         .where(col(AuditEntry.blast_id) == blast.id, col(AuditEntry.action) == verbs[blast.status])
         .order_by(col(AuditEntry.id).desc())
         .limit(1)

@@ -1,5 +1,6 @@
 """How a blast is doing: counts by state, pace, and when it will be done."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,17 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core import settings
+from core.domain.caps import next_midnight
 from core.domain.lifecycles import IN_FLIGHT, WAITING, BlastStatus, DeliveryStatus
-from core.models import Blast, Delivery
+from core.models import Blast, Delivery, SenderDay
 
 _RATE_WINDOW = timedelta(seconds=10)
+_SHORTEST_S = 1.0
 _MOST_INSTANTS = 200
 _MOST_OPENINGS = 8
+
+_BLAST = sa.select(col(Blast.status), col(Blast.started_at), col(Blast.resumed_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,8 @@ class Progress:
     Of the unknowns, `undecided` wait for a person, and `left` are as final as they can be. `maybe_twice`: what the
     provider took under two ids, since it was sent again before the first answer came. `openings`: how many wait for
     which instant, the next few, before they are tried for the first time; `waits_until`: the last of all of them.
+    `is_starting`: it was started, or resumed, a moment ago. `capped_until`: before then the senders' daily caps leave
+    no room for all.
     """
 
     counts: Mapping[DeliveryStatus, int]
@@ -36,6 +44,8 @@ class Progress:
     left: int = 0
     maybe_twice: int = 0
     openings: Sequence[tuple[datetime, int]] = ()
+    is_starting: bool = False
+    capped_until: datetime | None = None
 
     @property
     def recipients(self) -> int:
@@ -58,11 +68,11 @@ class Progress:
         if not pending:
             return now
         if not self.rate:
-            return self.waits_until
+            return max((at for at in (self.waits_until, self.capped_until) if at), default=None)
         ends = now + timedelta(seconds=(pending - sum(count for _, count in self.openings)) / self.rate)
         for opens_at, count in self.openings:
             ends = max(ends, opens_at) + timedelta(seconds=count / self.rate)
-        return max(ends, self.waits_until or now)
+        return max(ends, self.waits_until or now, self.capped_until or now)
 
     def as_json(self) -> dict[str, object]:
         """Return the counts under the names that `blast status --json` promises."""
@@ -88,25 +98,39 @@ def progress(session: Session, blast_id: UUID, *, now: datetime) -> Progress:
         counts[status] += count
         if reason is not None:
             skipped[reason.value] = count
-    if counts[DeliveryStatus.PENDING] and _is_cancelled(session, blast_id):
-        counts[DeliveryStatus.CANCELLED] += counts.pop(DeliveryStatus.PENDING)  # the sweep only hasn't come to it yet
+    blast = session.execute(_BLAST.where(col(Blast.id) == blast_id)).one()
+    if blast.status is BlastStatus.CANCELLED:
+        counts[DeliveryStatus.CANCELLED] += counts.pop(DeliveryStatus.PENDING, 0)  # not swept yet
+    since = blast.resumed_at or blast.started_at
     undecided, left = _unknowns(session, blast_id) if counts[DeliveryStatus.UNKNOWN] else (0, 0)
     return Progress(
         counts=counts,
         skipped=skipped,
         failures=_failures(session, blast_id, counts),
-        rate=_rate(session, blast_id, now),
+        rate=_rate(session, blast_id, since, now),
         left_at=session.scalar(sa.select(sa.func.max(Delivery.accepted_at)).where(col(Delivery.blast_id) == blast_id)),
         waits_until=_waits_until(session, blast_id, now),
         undecided=undecided,
         left=left,
         maybe_twice=_maybe_twice(session, blast_id),
         openings=_openings(session, blast_id, now),
+        is_starting=since is not None and since > now - _RATE_WINDOW,
+        capped_until=_capped_until(session, counts[DeliveryStatus.PENDING], now),
     )
 
 
-def _is_cancelled(session: Session, blast_id: UUID) -> bool:
-    return session.scalar(sa.select(col(Blast.status)).where(col(Blast.id) == blast_id)) is BlastStatus.CANCELLED
+def _capped_until(session: Session, pending: int, now: datetime) -> datetime | None:
+    """Return from when the last of them may leave, as far as daily caps go; None where today has room for all."""
+    config = settings.current()
+    if not config.daily_cap or not pending:
+        return None
+    resets_at = next_midnight(config.daily_cap_zone, now)
+    addresses = [sender.address for sender in config.senders]
+    is_today = (col(SenderDay.sender).in_(addresses), col(SenderDay.resets_at) == resets_at)
+    sent = session.scalar(sa.select(sa.func.sum(SenderDay.sent)).where(*is_today)) or 0
+    a_day = config.daily_cap * max(len(addresses), 1)
+    more_days = math.ceil((pending - max(a_day - sent, 0)) / a_day)
+    return resets_at + timedelta(days=more_days - 1) if more_days > 0 else None
 
 
 def _unknowns(session: Session, blast_id: UUID) -> tuple[int, int]:
@@ -138,13 +162,12 @@ def _failures(session: Session, blast_id: UUID, counts: Mapping[DeliveryStatus, 
     return {row[0]: row[1] for row in rows}
 
 
-def _rate(session: Session, blast_id: UUID, now: datetime) -> float:
+def _rate(session: Session, blast_id: UUID, since: datetime | None, now: datetime) -> float:
+    begins = max(since or now, now - _RATE_WINDOW)
     left = session.scalar(
-        sa.select(sa.func.count()).where(
-            col(Delivery.blast_id) == blast_id, col(Delivery.accepted_at) > now - _RATE_WINDOW
-        )
+        sa.select(sa.func.count()).where(col(Delivery.blast_id) == blast_id, col(Delivery.accepted_at) > begins)
     )
-    return (left or 0) / _RATE_WINDOW.total_seconds()
+    return (left or 0) / max((now - begins).total_seconds(), _SHORTEST_S)
 
 
 def _openings(session: Session, blast_id: UUID, now: datetime) -> list[tuple[datetime, int]]:

@@ -95,15 +95,18 @@ def _counts(progress: Progress, *, is_running: bool) -> str:
 
 def _pace(facts: Facts, now: datetime) -> str:
     if facts.blast.status is BlastStatus.PAUSED:
-        return "Nothing leaves while it is paused."
+        is_leaving = bool(facts.progress.counts.get(DeliveryStatus.CLAIMED))
+        return "Nothing more leaves while it is paused." if is_leaving else "Nothing leaves while it is paused."
     eta = facts.progress.eta(now)
-    rate = f"{facts.progress.rate:,.1f} a second" if facts.progress.rate else "not moving at the moment"
+    at_rest = "starting" if facts.progress.is_starting else "not moving at the moment"
+    rate = f"{facts.progress.rate:,.1f} a second" if facts.progress.rate else at_rest
     open_states = {status for status in _OPEN if facts.progress.counts.get(status)}
     if open_states == {DeliveryStatus.UNKNOWN}:
         return "All have left; looking up what became of the unknown ones, which takes some minutes."
     if not open_states & _STILL_HERE:
         return "All have left; waiting for the last receipts."
-    return f"{rate} · done about {blocks.moment(eta)}" if eta else rate
+    unknown = " · unknown ones are being looked up, which takes some minutes" * (DeliveryStatus.UNKNOWN in open_states)
+    return f"{rate} · done about {blocks.moment(eta)}{unknown}" if eta else f"{rate}{unknown}"
 
 
 def _openings(progress: Progress) -> str:
