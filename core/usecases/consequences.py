@@ -18,6 +18,7 @@ from core.models import Blast, Delivery, DeliveryKind, SuppressionCause
 from core.usecases import brakes, caps, lifting, suppression, text_backs
 
 _HISTORY = 100
+_REWORD = "To reword it, cancel it and write a new blast: resumed, the rest gets the same words."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def follow_receipts(session: Session, refusals: Sequence[Refusal], *, now: datet
 
 def hold(session: Session, blast_id: UUID, failure: Failure, *, now: datetime) -> bool:
     """Pause a running blast because of what a provider said; its card shows why, and what to do."""
-    return brakes.hold(session, blast_id, f"{failure.title} ({failure.code}). {failure.advice}", now=now)
+    how = f" {_REWORD}" if failure.cls == "content" else ""
+    return brakes.hold(session, blast_id, f"{failure.title} ({failure.code}). {failure.advice}{how}", now=now)
 
 
 # Who holds several people or blasts locks them in one order, people first: two who do would wait for each other.

@@ -119,6 +119,13 @@ def test_so_many_filtered_ones_hold_a_blast(session: Session, before: int, held:
     assert is_held(session, blast) is held
 
 
+def test_whose_words_are_filtered_is_told_how_to_change_them(session: Session) -> None:
+    blast = running(session)
+    filtered(session, blast, 30)
+    assert is_held(session, blast)
+    assert "cancel it and write a new blast" in blast.held_reason
+
+
 def test_filtered_ones_of_another_blast_hold_none(session: Session) -> None:
     blast, other = running(session), running(session)
     filtered(session, other, 30)
