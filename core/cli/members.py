@@ -52,6 +52,9 @@ def why(phone: _Address, *, as_json: AsJson = False) -> None:
         show.line("They can be messaged.")
     if story.left:
         show.line(f"But not about: {', '.join(story.left)}.")
+    if not story.is_known:
+        # That none was for somebody whom we don't know goes without saying.
+        messages = _deliveries(story)
     if messages:
         columns = ("at", "blast", "status", "reason")
         show.table(columns, ([each[name] for name in columns] for each in messages))

@@ -138,6 +138,7 @@ def test_why_tells_of_each_blast_newest_first(blast: Blast) -> None:
     nobody = blast.fine("why", "+12125550199", "--json").json
     assert nobody["is_contact"] is False
     assert {each["reason"] for each in nobody["messages"]} == {"there is no contact with this address"}
+    assert "there is no contact" not in blast.fine("why", "+12125550199").out, "said once is enough"
     assert "opted out" in blast.fine("why", phone(1)).out
 
 
