@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from deploy import sandboxed
-from sandbox.settings import UnsafeSettings
+from sandbox.settings import VONAGE_CREDENTIALS, UnsafeSettings
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,14 @@ def test_settings_that_lead_outside_are_dropped() -> None:
     assert "twilio_api_url" not in env
     assert "VONAGE_SENDERS" not in env
     assert "https_proxy" not in env
+
+
+def test_who_asks_for_the_second_provider_gets_its_stand_in() -> None:
+    outside = {"VONAGE_SENDERS": "+12125550199", "VONAGE_API_URL": "https://vonage.example"}
+    env = sandboxed.environment({**outside, "SECOND_PROVIDER": "1"})
+    assert env["VONAGE_SENDERS"] == "+12125550150"
+    assert env["VONAGE_API_URL"] == f"http://127.0.0.1:{env['SANDBOX_PORT']}/vonage"
+    assert VONAGE_CREDENTIALS.items() <= env.items()
 
 
 def test_every_address_is_on_the_loopback() -> None:
