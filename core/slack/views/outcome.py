@@ -105,8 +105,12 @@ def _pace(facts: Facts, now: datetime) -> str:
         return "All have left; looking up what became of the unknown ones, which takes some minutes."
     if not open_states & _STILL_HERE:
         return "All have left; waiting for the last receipts."
-    unknown = " · unknown ones are being looked up, which takes some minutes" * (DeliveryStatus.UNKNOWN in open_states)
-    return f"{rate} · done about {blocks.moment(eta)}{unknown}" if eta else f"{rate}{unknown}"
+    told = [rate]
+    if eta:
+        told.append(f"done about {blocks.moment(eta)}")
+    if DeliveryStatus.UNKNOWN in open_states:
+        told.append("unknown ones are being looked up, which takes some minutes")
+    return " · ".join(told)
 
 
 def _openings(progress: Progress) -> str:
